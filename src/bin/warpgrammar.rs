@@ -1,0 +1,3 @@
+//! The `warpgrammar` command line.
+
+fn main() {}

@@ -1,0 +1,137 @@
+//! The one error type of the crate: a kind, the place, the cause and the way out.
+//!
+//! An [`Error`] always names where the problem is: a JSON pointer into the schema or the request
+//! for anything that was read from JSON, a token or row in the message otherwise. Callers branch on
+//! [`Error::kind`]; people read the `Display` form, which is one line:
+//!
+//! ```text
+//! unsupported keyword at #/properties/a/not: "not" is not enforced; remove it …
+//! ```
+
+use std::fmt;
+
+/// What went wrong, coarsely enough to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text is not JSON.
+    InvalidJson,
+    /// The JSON is not a well-formed schema (`"type": 7`, a bad regular expression …).
+    InvalidSchema,
+    /// The schema uses a keyword, or a form of one, that cannot be enforced.
+    UnsupportedKeyword,
+    /// A `$ref` that does not resolve, or that refers to itself without progress.
+    UnresolvedReference,
+    /// No JSON text can satisfy the schema.
+    Unsatisfiable,
+    /// A configured limit (states, nesting, table bytes …) was reached.
+    LimitExceeded,
+    /// The vocabulary could not be read, or cannot spell the schema.
+    Vocabulary,
+    /// A parameter or a shape is out of its range.
+    InvalidParameter,
+    /// A request body or batch line is not what the API accepts.
+    InvalidRequest,
+    /// The token is not legal in the state it was offered in.
+    IllegalToken,
+    /// A row of logits has no legal token with a usable logit.
+    NoLegalToken,
+    /// A stored grammar is damaged or of another version.
+    CorruptGrammar,
+    /// Reading or writing a file failed.
+    Io,
+}
+
+impl ErrorKind {
+    /// The kind as a short phrase in lower case, stable across versions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidJson => "invalid JSON",
+            ErrorKind::InvalidSchema => "invalid schema",
+            ErrorKind::UnsupportedKeyword => "unsupported keyword",
+            ErrorKind::UnresolvedReference => "unresolved reference",
+            ErrorKind::Unsatisfiable => "unsatisfiable schema",
+            ErrorKind::LimitExceeded => "limit exceeded",
+            ErrorKind::Vocabulary => "vocabulary",
+            ErrorKind::InvalidParameter => "invalid parameter",
+            ErrorKind::InvalidRequest => "invalid request",
+            ErrorKind::IllegalToken => "illegal token",
+            ErrorKind::NoLegalToken => "no legal token",
+            ErrorKind::CorruptGrammar => "corrupt grammar",
+            ErrorKind::Io => "input/output",
+        }
+    }
+}
+
+/// An error with its kind, its place and a message that names the cause and the way out.
+///
+/// Boxed inside so that `Result<T, Error>` stays one word wide.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
+    kind: ErrorKind,
+    pointer: Option<String>,
+    message: String,
+}
+
+/// The crate's result type.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error without a place in a JSON document.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, pointer: None, message: message.into() }))
+    }
+
+    /// An error at a JSON pointer (`""` is the root, `/properties/a/type` a keyword).
+    pub fn at(kind: ErrorKind, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, pointer: Some(pointer.into()), message: message.into() }))
+    }
+
+    /// The same error, placed at `pointer` unless it has a place already.
+    pub fn or_at(mut self, pointer: impl Into<String>) -> Self {
+        self.0.pointer.get_or_insert_with(|| pointer.into());
+        self
+    }
+
+    /// What went wrong, to branch on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Where in the JSON document, as a JSON pointer (RFC 6901), if it concerns one.
+    pub fn pointer(&self) -> Option<&str> {
+        self.0.pointer.as_deref()
+    }
+
+    /// Cause and way out, without kind and place.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.kind.as_str())?;
+        if let Some(p) = &self.0.pointer {
+            write!(f, " at #{p}")?;
+        }
+        write!(f, ": {}", self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self})")
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::io::Error> for Error {
+    fn from(e: std::io::Error) -> Self {
+        Error::new(ErrorKind::Io, e.to_string())
+    }
+}

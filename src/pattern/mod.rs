@@ -1,0 +1,36 @@
+//! Languages of strings and numbers as deterministic byte automata.
+//!
+//! Everything here ends in a [`ByteDfa`]: regular expressions of the ECMA-262 dialect that JSON Schema
+//! uses, the string formats, string literals, numeric ranges. This is the only home of `regex-*`.
+//!
+//! **Canonical spelling.** A string's automaton reads the bytes *between* the quotes of a JSON string,
+//! in the one canonical spelling of each character: raw UTF-8, except `\"`, `\\`, `\b`, `\f`, `\n`,
+//! `\r`, `\t` and `\u00xx` (lower-case hex) for the other control characters. It accepts exactly the
+//! canonical spellings of the strings in the language, and never reads the closing quote.
+
+mod dfa;
+pub use dfa::{ByteDfa, DfaState};
+
+/// What a number must satisfy, in exact decimal text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NumberSpec {
+    /// Only integers.
+    pub integer: bool,
+    /// Least value.
+    pub minimum: Option<Bound>,
+    /// Greatest value.
+    pub maximum: Option<Bound>,
+    /// The value is a multiple of this positive integer (decimals come later).
+    pub multiple_of: Option<u64>,
+    /// If set, only the value of this JSON number: every other field is ignored.
+    pub constant: Option<String>,
+}
+
+/// One end of a numeric range.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Bound {
+    /// The JSON number text of the bound, as the schema spells it (`"1e3"`, `"-0.50"`).
+    pub value: String,
+    /// Whether the bound itself is excluded.
+    pub exclusive: bool,
+}

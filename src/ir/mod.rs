@@ -129,6 +129,8 @@ pub struct ObjectAssertion {
     /// Declared properties in the schema's order, then names that occur only in `required` (their
     /// schema is `additional`). No name twice.
     pub properties: Box<[Property]>,
+    /// How many of `properties`, from the front, are declared rather than merely required.
+    pub declared: u32,
     /// What values of undeclared names must satisfy; `FALSE` forbids undeclared names.
     pub additional: NodeId,
 }

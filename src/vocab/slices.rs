@@ -333,6 +333,9 @@ impl Slice {
     }
 
     /// The tokens with bytes that are *not* in the slice: what a mask must still walk. Built on the first call.
+    ///
+    /// Small for [`SliceId::PLAIN`]; for a narrow class it is nearly [`Vocabulary::trie`](super::Vocabulary::trie), which
+    /// serves as well and is shared.
     pub fn rest(&self) -> &TokenTrie {
         self.rest.get_or_init(|| {
             TokenTrie::from_entries(

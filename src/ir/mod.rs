@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::pattern::{ByteDfa, NumberSpec};
 
 mod arena;
+mod dump;
 pub use arena::IrBuilder;
 
 /// Index of a [`Node`] in its [`Ir`].
@@ -100,7 +101,8 @@ pub enum Node {
     /// Arrays.
     Array(ArrayAssertion),
     /// Stands for another node while a recursive reference is being built, and afterwards where
-    /// the reference really is recursive. Resolve with [`Ir::resolve`].
+    /// the reference really is recursive. Resolve with [`Ir::resolve`]: an operand or a child that is
+    /// a `Ref` may stand for any node, `True`, `False` and `And` among them.
     Ref(NodeId),
 }
 
@@ -155,12 +157,13 @@ pub struct ArrayAssertion {
     pub items: Range,
 }
 
-/// A whole normalised schema.
-#[derive(Clone, Debug)]
+/// A whole normalised schema. Its `Debug` form is the listing of [`Ir::dump`].
+#[derive(Clone)]
 pub struct Ir {
     /// All nodes; [`TRUE`] and [`FALSE`] first.
     pub nodes: Vec<Node>,
-    /// Per node, a JSON pointer to the (first) schema it came from, for error messages. Same length.
+    /// Per node, a JSON pointer to the (first) schema it came from, for error messages; the middle of
+    /// a very long one is left out. Same length.
     pub pointers: Vec<Arc<str>>,
     /// The node of the whole schema.
     pub root: NodeId,

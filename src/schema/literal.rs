@@ -14,7 +14,7 @@ impl<'a> Lowering<'a> {
     /// Pushes what `enum` and `const` assert.
     ///
     /// Values of a type that `type` excludes are left out, which spares most of the alternatives in
-    /// `{"type":["string","null"],"enum":[…]}`.
+    /// `{"type":["string","null"],"enum":[…]}`. An empty `enum` accepts nothing.
     pub fn literals(
         &mut self,
         map: &'a Map<String, Value>,
@@ -22,9 +22,10 @@ impl<'a> Lowering<'a> {
         all: &mut Vec<NodeId>,
     ) -> Result<()> {
         if let Some(values) = map.get("enum") {
-            let Some(list) = values.as_array().filter(|list| !list.is_empty()) else {
-                return Err(self.invalid("enum", "a list of at least one value"));
+            let Value::Array(list) = values else {
+                return Err(self.invalid("enum", "a list of values"));
             };
+            self.room_for_literals(list.len(), "enum")?;
             let possible = list.iter().filter(|value| types.set.contains(type_of(value)));
             all.push(self.one_of_values(possible, "enum")?);
         }
@@ -44,7 +45,7 @@ impl<'a> Lowering<'a> {
         let (mut strings, mut numbers, mut nested) = (Vec::new(), Vec::new(), Vec::new());
         let (mut types, mut booleans) = (TypeSet::NONE, [false; 2]);
         for value in values {
-            self.count_literal(value.as_str().map_or(0, str::len))?;
+            self.count_literal(value.as_str().map_or(0, str::len), keyword)?;
             match value {
                 Value::String(s) => strings.push(s.clone()),
                 Value::Number(n) => {
@@ -126,7 +127,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-fn type_of(value: &Value) -> TypeSet {
+pub(super) fn type_of(value: &Value) -> TypeSet {
     match value {
         Value::Null => TypeSet::NULL,
         Value::Bool(_) => TypeSet::BOOLEAN,

@@ -277,18 +277,26 @@ impl<'a> Lowering<'a> {
     }
 
     /// Accounts for one value of an `enum` or `const`; `bytes` is its length if it is a string.
-    pub fn count_literal(&mut self, bytes: usize) -> Result<()> {
+    pub fn count_literal(&mut self, bytes: usize, keyword: &str) -> Result<()> {
+        self.room_for_literals(1, keyword)?;
         self.enum_values += 1;
         self.enum_bytes += bytes;
-        let limits = &self.options.limits;
-        let message = if self.enum_values > limits.max_enum_values {
-            format!("more enum and const values than max_enum_values = {}", limits.max_enum_values)
-        } else if self.enum_bytes > limits.max_enum_bytes {
-            format!("longer enum and const strings than max_enum_bytes = {}", limits.max_enum_bytes)
-        } else {
+        let max = self.options.limits.max_enum_bytes;
+        if self.enum_bytes <= max {
             return Ok(());
-        };
-        Err(self.error_here(ErrorKind::LimitExceeded, message))
+        }
+        let message = format!("the enum and const strings are longer than max_enum_bytes = {max}");
+        Err(self.error_at(keyword, ErrorKind::LimitExceeded, message))
+    }
+
+    /// Whether so many values more are within `max_enum_values`; asked before they are built.
+    pub fn room_for_literals(&self, values: usize, keyword: &str) -> Result<()> {
+        let max = self.options.limits.max_enum_values;
+        if values <= max.saturating_sub(self.enum_values) {
+            return Ok(());
+        }
+        let message = format!("there are more enum and const values than max_enum_values = {max}");
+        Err(self.error_at(keyword, ErrorKind::LimitExceeded, message))
     }
 
     /// The error, or under `lenient` the warning, that a keyword is not enforced.

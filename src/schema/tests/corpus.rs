@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{SchemaOptions, lower};
+use crate::error::ErrorKind;
 
 #[test]
 fn maskbench() {
@@ -18,6 +19,7 @@ fn maskbench() {
     };
     let (mut lowered, mut nodes, mut slowest) = (0, 0, (Duration::ZERO, String::new()));
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    let lenient = SchemaOptions { lenient: true, ..SchemaOptions::default() };
     for entry in entries {
         let path = entry.expect("a readable folder").path();
         let text = std::fs::read_to_string(&path).expect("a readable file");
@@ -25,6 +27,11 @@ fn maskbench() {
         let start = Instant::now();
         let result = lower(&file["schema"], &SchemaOptions::default());
         slowest = slowest.max((start.elapsed(), path.display().to_string()));
+        if let Err(e) = lower(&file["schema"], &lenient) {
+            let label = format!("lenient: {}", e.kind().as_str());
+            println!("{label}: {}: {e}", path.display());
+            assert_ne!(e.kind(), ErrorKind::UnsupportedKeyword);
+        }
         match result {
             Ok(found) => {
                 lowered += 1;

@@ -183,6 +183,7 @@ fn literals() {
         (r#"{"type":["string","null"],"enum":["a",null]}"#, "((string & string #0) | null)"),
         (r#"{"type":"boolean","enum":["a"]}"#, "false"),
         (r#"{"enum":["a"],"const":1}"#, "false"),
+        (r#"{"enum":[]}"#, "false"),
         // The const's keys come after the declared ones.
         (
             r#"{"const":{"b":null,"a":null},"properties":{"a":{},"b":{}}}"#,

@@ -4,6 +4,7 @@ mod corpus;
 mod errors;
 mod hostile;
 mod keywords;
+mod meaning;
 mod references;
 
 use super::{Lowered, SchemaOptions, lower, parse};

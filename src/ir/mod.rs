@@ -80,7 +80,8 @@ pub enum Node {
     /// No value.
     False,
     /// All of the operands hold. At least two, none of them `True`, `False` or `And`; in schema
-    /// order without repeats.
+    /// order without repeats, but for the `Type`, which comes first. It may be missing where an
+    /// `Or` operand implies it.
     And(Box<[NodeId]>),
     /// At least one operand holds. At least two, none of them `True`, `False` or `Or`; in schema
     /// order without repeats.

@@ -7,6 +7,7 @@
 //! nesting of the document, however long its chains of references are.
 //!
 //! A keyword that is not enforced is an error, never silently dropped: see [`SchemaOptions::lenient`].
+//! Keywords are recognised whatever draft `$schema` names, and meta-schemas are not read.
 //! Subschemas that nothing refers to (most of a large `$defs`) are not looked at.
 
 mod array;

@@ -27,19 +27,28 @@ impl<'a> Lowering<'a> {
         let relevant = types.set.contains(TypeSet::NUMBER);
         let spec = self.multiple_of(map, relevant, spec)?;
         if relevant {
-            let node = self.number_leaf(spec, "type")?;
+            const KEYWORDS: [&str; 5] =
+                ["multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
+            let keyword = KEYWORDS.into_iter().find(|k| map.contains_key(*k)).unwrap_or("type");
+            let node = self.number_leaf(spec, keyword)?;
             all.push(node);
         }
         Ok(())
     }
 
-    /// The leaf of a specification; `TRUE` for one that asserts nothing.
+    /// The leaf of a specification, whose problems are `keyword`'s; `TRUE` for one that asserts
+    /// nothing.
     pub fn number_leaf(&mut self, spec: NumberSpec, keyword: &str) -> Result<NodeId> {
         if spec == NumberSpec::default() {
             return Ok(TRUE);
         }
-        let dfa = languages::number(&spec).map_err(|e| e.or_at(self.pointer_to(keyword)))?;
-        Ok(self.ir.number(spec, dfa.into()))
+        match languages::number(&spec) {
+            Ok(dfa) => Ok(self.ir.number(spec, dfa.into())),
+            Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {
+                self.unsupported(keyword, e.message().to_owned()).map(|()| TRUE)
+            }
+            Err(e) => Err(e.or_at(self.pointer_to(keyword))),
+        }
     }
 
     /// The bound of a pair of keywords: the tighter, if both are there. In draft 4 the exclusive one is

@@ -34,6 +34,7 @@ fn maskbench() {
         }
         match result {
             Ok(found) => {
+                super::product::assert_well_formed(&found.ir);
                 lowered += 1;
                 nodes += found.ir.nodes.len();
             }

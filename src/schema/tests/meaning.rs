@@ -16,7 +16,7 @@ use crate::ir::{Ir, Node, NodeId};
 use crate::pattern::NumberSpec;
 
 /// Whether `value` satisfies the node.
-fn accepts(ir: &Ir, id: NodeId, value: &Value) -> bool {
+pub(super) fn accepts(ir: &Ir, id: NodeId, value: &Value) -> bool {
     match (ir.node(id), value) {
         (Node::True, _) => true,
         (Node::False, _) => false,

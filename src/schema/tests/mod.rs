@@ -5,6 +5,7 @@ mod errors;
 mod hostile;
 mod keywords;
 mod meaning;
+mod product;
 mod references;
 
 use super::{Lowered, SchemaOptions, lower, parse};
@@ -12,7 +13,10 @@ use crate::ir::{Ir, Node, NodeId};
 
 fn lowered(schema: &str) -> Ir {
     match parse(schema, &SchemaOptions::default()) {
-        Ok(lowered) => lowered.ir,
+        Ok(lowered) => {
+            product::assert_well_formed(&lowered.ir);
+            lowered.ir
+        }
         Err(e) => panic!("{schema}: {e}"),
     }
 }

@@ -93,7 +93,8 @@ impl Explorer<'_> {
                     out.leave(b']', exit);
                 }
                 if indented && !broken {
-                    if self.alive(frame, &self.read_item(&verdicts, 0)?.clone()) {
+                    let after = self.read_item(&verdicts, 0)?;
+                    if self.alive(frame, &after) {
                         let to = self.state(frame, StateKey::ArrayStart(verdicts, true))?;
                         out.stay(b'\n', to);
                     }
@@ -129,7 +130,8 @@ impl Explorer<'_> {
                     return Ok(());
                 }
                 let next = (index + 1).min(self.saturation(frame));
-                if self.alive(frame, &self.read_item(&verdicts, next)?.clone()) {
+                let after = self.read_item(&verdicts, next)?;
+                if self.alive(frame, &after) {
                     let to = if indented {
                         StateKey::ItemBreak(next, verdicts.clone())
                     } else {

@@ -12,12 +12,13 @@
 //! B(s, c) − 1 = B(t, hi) + (hi − 1 − c)·b ≥ D(t) + (hi − 2 − c)·b = B(t, c + 1).
 
 use super::counts::INFINITY;
+use super::free_order::FreeOrder;
 use super::machine::{Cost, Indent};
 use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_useful};
 
 /// A bound that is not known (yet).
-const UNKNOWN: u32 = u32::MAX;
+pub(crate) const UNKNOWN: u32 = u32::MAX;
 
 /// Tokens, and spaces per level of depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +28,10 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    const UNKNOWN: Amount = Amount { base: UNKNOWN, spaces: 0 };
+    pub const UNKNOWN: Amount = Amount { base: UNKNOWN, spaces: 0 };
     const ZERO: Amount = Amount { base: 0, spaces: 0 };
 
-    fn plus(self, tokens: u32, spaces: u32) -> Amount {
+    pub fn plus(self, tokens: u32, spaces: u32) -> Amount {
         if self.base == UNKNOWN {
             return self;
         }
@@ -57,6 +58,8 @@ pub(crate) struct Costs {
     amounts: Vec<Amount>,
     /// Per region.
     per_tick: Vec<u32>,
+    /// Free key order: the bound at an object's start, every required name missing.
+    all_missing: Option<Amount>,
 }
 
 impl Costs {
@@ -78,6 +81,7 @@ pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
     let blank = |trim: &Trim| Costs {
         amounts: vec![Amount::UNKNOWN; trim.live.len()],
         per_tick: vec![0; trim.regions.len()],
+        all_missing: None,
     };
     let mut all: Vec<Costs> = t.trims.iter().map(blank).collect();
     let mut first = true;
@@ -101,7 +105,11 @@ pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
 
 fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let trim = &t.trims[id];
-    let mut costs = Costs { amounts: vec![Amount::UNKNOWN; trim.live.len()], per_tick: vec![0; trim.regions.len()] };
+    let mut costs = Costs {
+        amounts: vec![Amount::UNKNOWN; trim.live.len()],
+        per_tick: vec![0; trim.regions.len()],
+        all_missing: None,
+    };
     let states = t.x.frames[trim.frame as usize].states.len() as RawId;
     for region in (0..trim.regions.len()).rev() {
         loop {
@@ -130,6 +138,9 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
                 }
             }
         }
+    }
+    if t.x.any_order() && t.x.frames[trim.frame as usize].key.kind == Kind::Object {
+        costs.all_missing = FreeOrder::new(t, id, &costs, 0).0.all_missing();
     }
     costs
 }
@@ -227,7 +238,8 @@ fn through(
     let inside = &t.trims[child];
     let s = &t.x.sites[site as usize];
     // Every frame is entered at count 0.
-    let Amount { base, spaces } = at_start_of(inside, &all[child], s.start, 0);
+    let start = all[child].all_missing.unwrap_or_else(|| at_start_of(inside, &all[child], s.start, 0));
+    let Amount { base, spaces } = start;
     if base == UNKNOWN {
         return Amount::UNKNOWN;
     }

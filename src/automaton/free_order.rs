@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Amount, Costs};
+use super::cost::{Amount, Costs, UNKNOWN};
 use super::machine::Keys;
 use super::raw::*;
 use super::trim::{TrimId, Trimmer};
@@ -22,8 +22,21 @@ pub(crate) struct FreeOrder {
     pub costs: u32,
     /// The bound once nothing is missing.
     closing: Amount,
+    /// The bound at the object's start.
+    start: Amount,
     keys: FxHashMap<RawId, Keys>,
-    inside_member: FxHashMap<RawId, bool>,
+    places: FxHashMap<RawId, Place>,
+}
+
+/// Where a state is, as far as its bound is concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The frame may be left as soon as nothing is missing.
+    Between,
+    /// A member is begun, and its name not yet decided.
+    Naming,
+    /// A member's name is decided, or the closing brace is all that is left.
+    Decided,
 }
 
 impl FreeOrder {
@@ -37,12 +50,17 @@ impl FreeOrder {
             required: 0,
             costs: index,
             closing: Amount { base: 0, spaces: 0 },
+            start: Amount { base: 0, spaces: 0 },
             keys: FxHashMap::default(),
-            inside_member: FxHashMap::default(),
+            places: FxHashMap::default(),
         };
         for (s, state) in live() {
             if let StateKey::MemberDone(_, false) = state.key {
                 let amount = costs.amount(trim, s as RawId, 0);
+                if amount.base == UNKNOWN {
+                    order.closing = amount;
+                    break;
+                }
                 order.closing.base = order.closing.base.max(amount.base);
                 order.closing.spaces = order.closing.spaces.max(amount.spaces);
             }
@@ -54,18 +72,32 @@ impl FreeOrder {
         for (s, state) in live() {
             if let StateKey::Colon(_, seen @ 1..) = state.key {
                 let name = seen as usize - 1;
-                let (rest, spaces) = costs.amount(trim, s as RawId, 0).minus(order.closing);
+                let value = costs.amount(trim, s as RawId, 0);
+                if value.base == UNKNOWN {
+                    member[name] = (UNKNOWN, 0);
+                    continue;
+                }
+                let (rest, spaces) = value.minus(order.closing);
                 let key = data.names[name].1.len() as u32 + 3 + newline;
-                member[name] = (member[name].0.max(key + rest), member[name].1.max(spaces + newline));
+                member[name] = (member[name].0.max(key.saturating_add(rest)), member[name].1.max(spaces + newline));
             }
+        }
+        // An object that can only stay empty is as good as closed at its start.
+        order.start = if order.closing.base == 0 { costs.amount(trim, 0, 0) } else { order.closing };
+        for (_, cost) in member.iter().enumerate().filter(|(name, _)| order.required >> name & 1 == 1) {
+            order.start = if cost.0 == UNKNOWN { Amount::UNKNOWN } else { order.start.plus(cost.0, cost.1) };
         }
         let mut ahead = FxHashMap::default();
         for (s, state) in live() {
             let s = s as RawId;
             let raw = state.keys.unwrap_or_default();
             let mut keys = Keys { set: raw.set, required: order.required, costs: index, ..Keys::default() };
-            let inside = matches!(state.key, StateKey::Key(..) | StateKey::Comma(..));
-            if inside {
+            let place = match state.key {
+                StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(_, true) => Place::Naming,
+                StateKey::MemberDone(_, false) | StateKey::ObjectStart(_, false) => Place::Between,
+                _ => Place::Decided,
+            };
+            if place == Place::Naming {
                 let a = look_ahead(t, id, s, &mut ahead);
                 keys.ahead = a.names;
                 keys.under = if a.open { 0 } else { a.names };
@@ -74,20 +106,22 @@ impl FreeOrder {
                 if a.open {
                     rest = costs.amount(trim, s, 0).minus(order.closing);
                 } else {
-                    for (name, cost) in member.iter().enumerate().filter(|(n, _)| a.names >> n & 1 == 1) {
-                        let _ = name;
+                    for (_, cost) in member.iter().enumerate().filter(|(n, _)| a.names >> n & 1 == 1) {
                         rest.0 = rest.0.max(cost.0.saturating_sub(keys.written.0));
                         rest.1 = rest.1.max(cost.1.saturating_sub(keys.written.1));
                     }
                 }
                 keys.rest = rest;
-                // The sentinel of "not inside a member" is an empty set, so an undeclared key alone
-                // is told apart by its rest in the base.
             }
-            order.inside_member.insert(s, inside);
+            order.places.insert(s, place);
             order.keys.insert(s, keys);
         }
         (order, member)
+    }
+
+    /// The bound at the object's start, `None` if it is not known yet.
+    pub fn all_missing(&self) -> Option<Amount> {
+        (self.start.base != UNKNOWN).then_some(self.start)
     }
 
     pub fn keys(&self, s: RawId) -> Keys {
@@ -96,14 +130,15 @@ impl FreeOrder {
 
     /// The bound of a state without its missing members, where it is not the one by bytes.
     pub fn base(&self, s: RawId) -> Option<(u32, u32)> {
-        let keys = &self.keys[&s];
-        if !self.inside_member[&s] {
-            return None;
-        }
-        if keys.ahead == 0 {
-            return Some((self.closing.base + keys.rest.0, self.closing.spaces + keys.rest.1));
-        }
-        Some((self.closing.base, self.closing.spaces))
+        let rest = match self.places[&s] {
+            Place::Decided => return None,
+            Place::Between if self.closing.base == 0 => return None,
+            Place::Between => (0, 0),
+            // With no declared name ahead, the rest does not depend on what is missing.
+            Place::Naming if self.keys[&s].ahead == 0 => self.keys[&s].rest,
+            Place::Naming => (0, 0),
+        };
+        Some((self.closing.base.saturating_add(rest.0), self.closing.spaces + rest.1))
     }
 }
 

@@ -29,6 +29,9 @@ impl Explorer<'_> {
                 }
                 if broken {
                     out.indent = Indent::Inner;
+                    if let Some(keys) = &mut out.keys {
+                        keys.written = 2;
+                    }
                 } else {
                     let exit = self.object_exit(frame, &tracks, out)?;
                     out.leave(b'}', exit);
@@ -78,7 +81,8 @@ impl Explorer<'_> {
                 out.stay(b' ', to);
             }
             StateKey::Member(tracks) => {
-                let asked = self.asked(&open_formulas(self.object_data(frame), &tracks));
+                let open = open_formulas(self.object_data(frame), &tracks);
+                let asked = self.asked(&open);
                 self.value_edges(frame, &asked, Continuation::Member(tracks), out)?;
                 if !indented {
                     self.space_loop(frame, &key, out);

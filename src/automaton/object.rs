@@ -10,7 +10,6 @@
 //! With free key order there is no position; a register of seen keys, one bit a name, says what may
 //! still come and what is missing.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;

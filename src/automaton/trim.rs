@@ -83,11 +83,6 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         Ok(t)
     }
 
-    /// Whether the document can be written at all.
-    pub fn is_satisfiable(&self) -> bool {
-        !self.x.frames[0].outcomes.is_empty() || self.trims[0].is_live(0, 0)
-    }
-
     fn trim(&mut self, frame: FrameId, useful: Vec<u32>) -> Result<TrimId> {
         if let Some(&id) = self.ids.get(&(frame, useful.clone())) {
             return Ok(id);

@@ -165,11 +165,11 @@ impl IrBuilder {
     /// where the schema became unsatisfiable.
     ///
     /// The caller sees to it that no name occurs twice.
-    pub fn object(&mut self, properties: Vec<Property>, additional: NodeId) -> NodeId {
+    pub fn object(&mut self, properties: Vec<Property>, declared: u32, additional: NodeId) -> NodeId {
         if properties.is_empty() && additional == TRUE {
             return TRUE;
         }
-        self.intern(Node::Object(ObjectAssertion { properties: properties.into(), additional }))
+        self.intern(Node::Object(ObjectAssertion { properties: properties.into(), declared, additional }))
     }
 
     /// Arrays. Brings equal languages to one spelling: a schema `FALSE` becomes a bound on the

@@ -49,3 +49,4 @@ pub struct Bound {
     /// Whether the bound itself is excluded.
     pub exclusive: bool,
 }
+mod standin; pub use standin::*;

@@ -114,7 +114,8 @@ impl<'a> Lowering<'a> {
                         required: true,
                     });
                 }
-                let leaf = self.ir.object(properties, FALSE);
+                let declared = properties.len() as u32;
+                let leaf = self.ir.object(properties, declared, FALSE);
                 Ok(self.of_type(TypeSet::OBJECT, leaf))
             }
             _ => unreachable!("only called for arrays and objects"),

@@ -39,6 +39,7 @@ impl<'a> Lowering<'a> {
             None => TRUE,
             Some(schema) => self.child(&["additionalProperties"], schema)?,
         };
+        let own = properties.len() as u32;
         for name in required {
             let next = properties.len();
             let at = *index.entry(name).or_insert(next);
@@ -51,7 +52,7 @@ impl<'a> Lowering<'a> {
             }
             properties[at].required = true;
         }
-        all.push(self.ir.object(properties, additional));
+        all.push(self.ir.object(properties, own, additional));
         Ok(())
     }
 

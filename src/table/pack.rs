@@ -22,7 +22,9 @@ struct Pool<T> {
 impl<T: Copy + Eq + Hash> Pool<T> {
     fn new(first: impl IntoIterator<Item = T>) -> Self {
         let mut pool = Pool { items: Vec::new(), ids: FxHashMap::default() };
-        first.into_iter().for_each(|item| drop(pool.id(item)));
+        for item in first {
+            pool.id(item);
+        }
         pool
     }
 

@@ -12,6 +12,7 @@ mod determinise;
 mod dfa;
 mod ecma;
 mod ecma_class;
+mod format;
 mod literal;
 mod minimise;
 mod product;
@@ -21,6 +22,7 @@ mod table;
 mod unfold;
 
 pub use dfa::{ByteDfa, DfaState};
+pub use format::format;
 pub use literal::literal_set;
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};

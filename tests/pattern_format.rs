@@ -7,24 +7,12 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 use warpgrammar::pattern::{ByteDfa, canonical_any, canonical_spelling, format, product};
 
-const FORMATS: [&str; 9] = [
-    "date-time",
-    "time",
-    "date",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "uuid",
-];
+const FORMATS: [&str; 9] =
+    ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
 
 /// Valid strings that we do not write, and why.
-const DEPARTURES: &[(&str, &str, &str)] = &[(
-    "hostname",
-    "xn--",
-    "Punycode is not checked, so `xn--` labels are left out",
-)];
+const DEPARTURES: &[(&str, &str, &str)] =
+    &[("hostname", "xn--", "Punycode is not checked, so `xn--` labels are left out")];
 
 fn validator(name: &str) -> Validator {
     jsonschema::options()
@@ -36,18 +24,12 @@ fn validator(name: &str) -> Validator {
 
 /// The test suite's folder, if there is one.
 fn suite() -> Option<PathBuf> {
-    let beside =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/json-schema-test-suite");
-    let root = std::env::var_os("JSON_SCHEMA_TEST_SUITE")
-        .map_or(beside, PathBuf::from)
-        .join("tests");
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/json-schema-test-suite");
+    let root = std::env::var_os("JSON_SCHEMA_TEST_SUITE").map_or(beside, PathBuf::from).join("tests");
     if root.is_dir() {
         return Some(root);
     }
-    eprintln!(
-        "SKIPPED: no JSON-Schema-Test-Suite at {}; set JSON_SCHEMA_TEST_SUITE",
-        root.display()
-    );
+    eprintln!("SKIPPED: no JSON-Schema-Test-Suite at {}; set JSON_SCHEMA_TEST_SUITE", root.display());
     None
 }
 
@@ -58,47 +40,32 @@ fn test_suite_verdicts() {
     let (mut cases, mut files) = (0, 0);
     for draft in ["draft2020-12", "draft7"] {
         for name in FORMATS {
-            let Ok(text) = std::fs::read_to_string(
-                root.join(draft)
-                    .join(format!("optional/format/{name}.json")),
-            ) else {
+            let Ok(text) =
+                std::fs::read_to_string(root.join(draft).join(format!("optional/format/{name}.json")))
+            else {
                 assert!(draft == "draft7", "{draft} has no {name}");
                 continue;
             };
             files += 1;
             let groups: Value = serde_json::from_str(&text).unwrap();
-            let tests = groups
-                .as_array()
-                .unwrap()
-                .iter()
-                .flat_map(|g| g["tests"].as_array().unwrap());
+            let tests = groups.as_array().unwrap().iter().flat_map(|g| g["tests"].as_array().unwrap());
             let dfa = format(name).unwrap();
             for test in tests {
-                let (Some(data), Some(valid)) = (test["data"].as_str(), test["valid"].as_bool())
-                else {
+                let (Some(data), Some(valid)) = (test["data"].as_str(), test["valid"].as_bool()) else {
                     continue;
                 };
                 cases += 1;
                 let accepted = dfa.accepts(&canonical_spelling(data));
-                let departure = DEPARTURES
-                    .iter()
-                    .position(|(f, part, _)| *f == name && data.contains(part));
+                let departure = DEPARTURES.iter().position(|(f, part, _)| *f == name && data.contains(part));
                 match departure {
                     Some(i) if valid && !accepted => departed[i] += 1,
-                    _ => assert_eq!(
-                        accepted, valid,
-                        "{draft} {name} {data:?}: {}",
-                        test["description"]
-                    ),
+                    _ => assert_eq!(accepted, valid, "{draft} {name} {data:?}: {}", test["description"]),
                 }
             }
         }
     }
     eprintln!("{cases} cases in {files} files; departures: {departed:?}");
-    assert!(
-        departed.iter().all(|&n| n > 0),
-        "a departure no longer departs: {departed:?}"
-    );
+    assert!(departed.iter().all(|&n| n > 0), "a departure no longer departs: {departed:?}");
 }
 
 /// A small deterministic generator (xorshift64*).
@@ -125,10 +92,7 @@ fn sample(dfa: &ByteDfa, random: &mut Random, stop: usize) -> Vec<u8> {
         let mut targets: Vec<u32> = edges.iter().map(|&b| dfa.next(state, b)).collect();
         targets.dedup();
         let to = targets[random.below(targets.len())];
-        let bytes: Vec<u8> = edges
-            .into_iter()
-            .filter(|&b| dfa.next(state, b) == to)
-            .collect();
+        let bytes: Vec<u8> = edges.into_iter().filter(|&b| dfa.next(state, b) == to).collect();
         text.push(bytes[random.below(bytes.len())]);
         state = to;
     }
@@ -139,12 +103,7 @@ fn samples_are_valid() {
     for name in FORMATS {
         let begun = Instant::now();
         let dfa = format(name).unwrap();
-        eprintln!(
-            "{name:10} {:5} states {:3} classes {:9.3?}",
-            dfa.len() - 1,
-            dfa.stride,
-            begun.elapsed()
-        );
+        eprintln!("{name:10} {:5} states {:3} classes {:9.3?}", dfa.len() - 1, dfa.stride, begun.elapsed());
         assert!(product(&dfa, &canonical_any(), |a, any| a && !any).is_empty());
         let validator = validator(name);
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -162,23 +121,10 @@ fn samples_are_valid() {
 fn every_day_of_ten_thousand_years() {
     let (dfa, oracle) = (format("date").unwrap(), validator("date"));
     for year in (0..10_000).filter(|y| y % 7 == 0 || y % 4 == 0 || y % 100 < 2) {
-        for (month, day) in [
-            (2, 28),
-            (2, 29),
-            (2, 30),
-            (12, 31),
-            (11, 31),
-            (0, 1),
-            (13, 1),
-            (1, 0),
-            (4, 30),
-        ] {
+        for (month, day) in [(2, 28), (2, 29), (2, 30), (12, 31), (11, 31), (0, 1), (13, 1), (1, 0), (4, 30)]
+        {
             let text = format!("{year:04}-{month:02}-{day:02}");
-            assert_eq!(
-                dfa.accepts(text.as_bytes()),
-                oracle.is_valid(&json!(text)),
-                "{text}"
-            );
+            assert_eq!(dfa.accepts(text.as_bytes()), oracle.is_valid(&json!(text)), "{text}");
         }
     }
 }
@@ -209,10 +155,7 @@ fn mutations_agree() {
                 continue;
             };
             let (ours, theirs) = (dfa.accepts(&text), oracle.is_valid(&value));
-            assert!(
-                ours == theirs || (theirs && !exact),
-                "{name}: {value} ours {ours} theirs {theirs}"
-            );
+            assert!(ours == theirs || (theirs && !exact), "{name}: {value} ours {ours} theirs {theirs}");
         }
     }
 }
@@ -235,8 +178,5 @@ fn leap_seconds_of_every_minute() {
 #[test]
 fn unknown_formats_are_none() {
     assert!(format("uri").is_none() && format("").is_none() && format("Date").is_none());
-    assert!(std::sync::Arc::ptr_eq(
-        &format("date").unwrap(),
-        &format("date").unwrap()
-    ));
+    assert!(std::sync::Arc::ptr_eq(&format("date").unwrap(), &format("date").unwrap()));
 }

@@ -29,19 +29,13 @@ fn check_invariants(dfa: &ByteDfa) {
     assert!(reaches[1..].iter().all(|&r| r) && !reaches[0], "{dfa:?}");
     assert!((0..=255).all(|b| dfa.next(0, b) == 0));
     assert!((0..dfa.len()).all(|s| !dfa.accepting[s] || dfa.boundary[s]));
-    assert!(
-        product(dfa, &canonical_any(), |a, any| a && !any).is_empty(),
-        "{dfa:?}"
-    );
+    assert!(product(dfa, &canonical_any(), |a, any| a && !any).is_empty(), "{dfa:?}");
     // Walking along with the automaton of all strings, boundaries agree.
     let any = canonical_any();
     let mut seen = std::collections::HashSet::from([(dfa.start, any.start)]);
     let mut work = vec![(dfa.start, any.start)];
     while let Some((s, a)) = work.pop().filter(|_| !dfa.is_empty()) {
-        assert_eq!(
-            dfa.boundary[s as usize], any.boundary[a as usize],
-            "{dfa:?}"
-        );
+        assert_eq!(dfa.boundary[s as usize], any.boundary[a as usize], "{dfa:?}");
         for b in 0..=255 {
             let next = (dfa.next(s, b), any.next(a, b));
             if next.0 != 0 && seen.insert(next) {
@@ -111,14 +105,8 @@ fn table_of_cases() {
     for (pattern, yes, no) in cases {
         let dfa = compile(pattern);
         check_invariants(&dfa);
-        yes.iter()
-            .for_each(|t| assert!(matches(&dfa, t), "{pattern:?} should match {t:?}\n{dfa:?}"));
-        no.iter().for_each(|t| {
-            assert!(
-                !matches(&dfa, t),
-                "{pattern:?} should not match {t:?}\n{dfa:?}"
-            )
-        });
+        yes.iter().for_each(|t| assert!(matches(&dfa, t), "{pattern:?} should match {t:?}\n{dfa:?}"));
+        no.iter().for_each(|t| assert!(!matches(&dfa, t), "{pattern:?} should not match {t:?}\n{dfa:?}"));
     }
 }
 
@@ -170,12 +158,7 @@ fn refusals_name_the_construct() {
         assert_eq!(error.pointer(), None);
     }
     let deep = "(".repeat(100_000);
-    assert_eq!(
-        compile_pattern(&deep, &PatternLimits::default())
-            .unwrap_err()
-            .kind(),
-        LimitExceeded
-    );
+    assert_eq!(compile_pattern(&deep, &PatternLimits::default()).unwrap_err().kind(), LimitExceeded);
 }
 
 /// Patterns that would explode must be refused soon, not after a stall.
@@ -183,9 +166,7 @@ fn refusals_name_the_construct() {
 fn limits_bound_the_time() {
     let wide = format!(
         "[{}]{{1000}}",
-        (0..3000u32)
-            .map(|i| format!("\\u{{{:x}}}", 0x100 + 3 * i))
-            .collect::<String>()
+        (0..3000u32).map(|i| format!("\\u{{{:x}}}", 0x100 + 3 * i)).collect::<String>()
     );
     for pattern in [
         "^(a{1000}){1000}$",
@@ -230,21 +211,13 @@ enum Re {
 impl Re {
     fn write(&self, ecma: bool, out: &mut String) {
         match self {
-            Re::Literal(c) if ecma && c.is_ascii_control() => {
-                out.push_str(&format!("\\x{:02x}", *c as u32))
-            }
+            Re::Literal(c) if ecma && c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", *c as u32)),
             Re::Literal(c) if ecma && *c as u32 > 0xffff => {
-                c.encode_utf16(&mut [0; 2])
-                    .iter()
-                    .for_each(|unit| out.push_str(&format!("\\u{unit:04X}")));
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04X}")));
             }
-            Re::Literal(c) if ecma => out.push_str(
-                &(if c.is_ascii_punctuation() {
-                    format!("\\{c}")
-                } else {
-                    c.to_string()
-                }),
-            ),
+            Re::Literal(c) if ecma => {
+                out.push_str(&(if c.is_ascii_punctuation() { format!("\\{c}") } else { c.to_string() }))
+            }
             Re::Literal(c) => out.push_str(&format!("\\x{{{:x}}}", *c as u32)),
             Re::Set(in_ecma, in_rust) => out.push_str(if ecma { in_ecma } else { in_rust }),
             Re::Cat(parts) => parts.iter().for_each(|part| part.write(ecma, out)),
@@ -286,10 +259,7 @@ const SETS: &[(&str, &str)] = &[
     (r"[^a]", r"[^a]"),
     (r#"[b-é\"]"#, r#"[b-é"]"#),
     (r"[\u{80}-\u{10FFFF}]", r"[\x{80}-\x{10FFFF}]"),
-    (
-        r"\s",
-        r"[\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]",
-    ),
+    (r"\s", r"[\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]"),
     ("^", "^"),
     ("$", "$"),
     (r"\b", r"(?-u:\b)"),

@@ -17,12 +17,8 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 #[test]
 #[ignore = "prints figures, checks nothing"]
 fn figures_of_o200k_base() {
-    timed("tiktoken-rs: parse its data", || {
-        black_box(tiktoken_rs::o200k_base_singleton())
-    });
-    let v = timed("vocabulary: read the bytes", || {
-        Vocabulary::o200k_base().unwrap()
-    });
+    timed("tiktoken-rs: parse its data", || black_box(tiktoken_rs::o200k_base_singleton()));
+    let v = timed("vocabulary: read the bytes", || Vocabulary::o200k_base().unwrap());
     timed("vocabulary: again", || Vocabulary::o200k_base().unwrap());
     println!("{:<44}{:>10} bytes", "  heap", v.heap_bytes());
     let mut before = v.heap_bytes();
@@ -38,35 +34,18 @@ fn figures_of_o200k_base() {
         let slice = timed(&format!("slice {}", id.name()), || v.slices().get(id));
         timed("  rest", || black_box(slice.rest()));
         let nodes = slice.rest().nodes().len();
-        println!(
-            "  {} tokens, rest {} tokens, {nodes} nodes",
-            slice.len(),
-            slice.rest().len()
-        );
+        println!("  {} tokens, rest {} tokens, {nodes} nodes", slice.len(), slice.rest().len());
     }
     heap(&v);
     let split = timed("quote split", || v.quote_split());
     heap(&v);
     for (name, group) in [("plain", split.plain()), ("other", split.other())] {
         let (tokens, nodes) = (group.all_tokens().len(), group.trie().nodes().len());
-        println!(
-            "  {name}: {tokens} tokens, {} suffixes, {nodes} nodes",
-            group.len()
-        );
+        println!("  {name}: {tokens} tokens, {} suffixes, {nodes} nodes", group.len());
     }
     timed("fingerprint", || black_box(v.fingerprint()));
-    println!(
-        "trie: {:?}; longest token {} bytes",
-        v.trie(),
-        v.max_token_len()
-    );
+    println!("trie: {:?}; longest token {} bytes", v.trie(), v.max_token_len());
     let mut live = 0usize;
-    timed("walk the whole trie", || {
-        v.trie()
-            .walk((), |(), _| Some(()), |(), ids| live += ids.len())
-    });
-    println!(
-        "heap of everything: {} bytes; {live} tokens walked",
-        v.heap_bytes()
-    );
+    timed("walk the whole trie", || v.trie().walk((), |(), _| Some(()), |(), ids| live += ids.len()));
+    println!("heap of everything: {} bytes; {live} tokens walked", v.heap_bytes());
 }

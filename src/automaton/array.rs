@@ -152,7 +152,13 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    fn item_edges(&mut self, frame: FrameId, verdicts: &[Formula], index: u32, out: &mut Expansion) -> Result<()> {
+    fn item_edges(
+        &mut self,
+        frame: FrameId,
+        verdicts: &[Formula],
+        index: u32,
+        out: &mut Expansion,
+    ) -> Result<()> {
         let after = self.read_item(verdicts, index)?;
         let asked = self.asked(after.iter());
         self.value_edges(frame, &asked, Continuation::Item { index, after }, out)

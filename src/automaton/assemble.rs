@@ -178,7 +178,12 @@ impl Assembler<'_, '_, '_> {
         let default = self.action(id, state.default, region);
         let next = self.variants[&(id, raw)].get(variant + 1).map(|v| v.first);
         let chain = next.map(|first| (trim.regions[first].0, self.variant(id, raw, variant + 1)));
-        let keys = self.free_order(id).map(|order| order.keys(raw));
+        let mut keys = self.free_order(id).map(|order| order.keys(raw));
+        if let (Some(keys), Indent::Outer, [(.., Action::Choose { choice })]) =
+            (&mut keys, state.indent, &ranges[..])
+        {
+            keys.closes = choice + 1;
+        }
         let cost = match self.free_order(id).and_then(|order| order.base(raw)) {
             Some((base, spaces)) => Cost { base, spaces, ..Cost::default() },
             None => cost,
@@ -210,7 +215,9 @@ impl Assembler<'_, '_, '_> {
                     to => Action::Stay { to, tick, space },
                 }
             }
-            Edge::Enter { site, read } => self.enter(id, site, region).map_or(Action::Dead, |site| Action::Enter { site, read }),
+            Edge::Enter { site, read } => {
+                self.enter(id, site, region).map_or(Action::Dead, |site| Action::Enter { site, read })
+            }
             Edge::Leave { exit, read } => {
                 let exit = &t.x.frames[trim.frame as usize].exits[exit as usize];
                 if let Some(outcome) = exit_outcome(exit, trim, region) {
@@ -246,8 +253,11 @@ impl Assembler<'_, '_, '_> {
                 targets[o as usize] = self.state(id, to, region);
             }
         }
-        let variants: Vec<(u8, StateId)> =
-            entries.iter().map(|&(need, child)| (need, self.state(child, s.start, 0))).filter(|v| v.1 != DEAD).collect();
+        let variants: Vec<(u8, StateId)> = entries
+            .iter()
+            .map(|&(need, child)| (need, self.state(child, s.start, 0)))
+            .filter(|v| v.1 != DEAD)
+            .collect();
         if variants.is_empty() {
             return None;
         }
@@ -294,7 +304,8 @@ enum Seen {
 
 /// One bound that equals `a` from region `first` up to `region`, and `b` in `region`, if there is one.
 fn merged(a: Cost, trim: &Trim, first: usize, b: Cost, region: usize) -> Option<Cost> {
-    let value = |c: Cost, n: u32| u64::from(c.base) + u64::from(c.at.saturating_sub(n)) * u64::from(c.per_tick);
+    let value =
+        |c: Cost, n: u32| u64::from(c.base) + u64::from(c.at.saturating_sub(n)) * u64::from(c.per_tick);
     // Both are linear within their regions: agreeing at both ends is agreeing throughout.
     let agree = |x: Cost, y: Cost, from: usize, to: usize| {
         let (lo, hi) = (trim.regions[from].0, trim.regions[to].1);
@@ -304,7 +315,8 @@ fn merged(a: Cost, trim: &Trim, first: usize, b: Cost, region: usize) -> Option<
     if agree(a, b, region, region) && (a.at <= trim.regions[region].0 || a.per_tick == b.per_tick) {
         return Some(a);
     }
-    let same_slope = a.per_tick == b.per_tick || region == first + 1 && trim.regions[first].1 - trim.regions[first].0 == 1;
+    let same_slope =
+        a.per_tick == b.per_tick || region == first + 1 && trim.regions[first].1 - trim.regions[first].0 == 1;
     (same_slope && agree(a, b, first, region - 1)).then_some(b)
 }
 
@@ -345,5 +357,14 @@ fn renumber(machine: Machine) -> Machine {
         site.variants.iter_mut().for_each(|v| v.1 = new_id[v.1 as usize]);
         site.targets.iter_mut().for_each(|t| *t = new_id[*t as usize]);
     }
-    Machine { states, sites, choices, key_costs, start: new_id[start as usize], max_spaces, indent, max_depth }
+    Machine {
+        states,
+        sites,
+        choices,
+        key_costs,
+        start: new_id[start as usize],
+        max_spaces,
+        indent,
+        max_depth,
+    }
 }

@@ -194,7 +194,11 @@ fn cheapest(
                 let last = trim.regions[region].1 == INFINITY;
                 let r = if tick && !last { region + 1 } else { region };
                 if trim.need[trim.at(to, r)] <= trim.need[at] {
-                    let amount = if r == region { costs.amounts[trim.at(to, r)] } else { at_start_of(trim, costs, to, r) };
+                    let amount = if r == region {
+                        costs.amounts[trim.at(to, r)]
+                    } else {
+                        at_start_of(trim, costs, to, r)
+                    };
                     offer(amount.plus(1, 0), tick.then_some(to));
                 }
             }
@@ -205,7 +209,8 @@ fn cheapest(
                 let entries = &trim.entries[&(site, region)];
                 let Some(first) = entries.iter().rposition(|e| e.0 <= trim.need[at]) else { continue };
                 let inside = &t.trims[entries[first].1];
-                if inside.need[inside.at(t.x.sites[site as usize].start, 0)].saturating_add(1) > trim.need[at] {
+                if inside.need[inside.at(t.x.sites[site as usize].start, 0)].saturating_add(1) > trim.need[at]
+                {
                     continue;
                 }
                 let mut worst = Amount::ZERO;

@@ -119,8 +119,12 @@ impl<'a> Explorer<'a> {
             let Atom::Leaf(node) = atom else { unreachable!("a value not begun has only leaves") };
             match ir.node(node) {
                 Node::Type(set) => set.contains(types).into(),
-                Node::Bool(b) if kind == Kind::True || kind == Kind::False => (*b == (kind == Kind::True)).into(),
-                Node::Length(r) if kind == Kind::String => formulas.atom(Atom::Count { min: r.min, max: r.max }),
+                Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
+                    (*b == (kind == Kind::True)).into()
+                }
+                Node::Length(r) if kind == Kind::String => {
+                    formulas.atom(Atom::Count { min: r.min, max: r.max })
+                }
                 Node::String(i) if kind == Kind::String => {
                     let start = ir.strings[*i as usize].start;
                     if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa: *i, state: start }) }
@@ -234,7 +238,10 @@ impl<'a> Explorer<'a> {
             StateKey::Free(sub) => self.expand_free(frame, sub, &mut out)?,
             StateKey::Text(any, verdicts) => self.expand_text(frame, any, verdicts, &mut out)?,
             StateKey::OpenKey(any) => self.expand_open_key(frame, any, &mut out)?,
-            StateKey::ArrayStart(..) | StateKey::Item(..) | StateKey::ItemDone(..) | StateKey::ItemBreak(..) => {
+            StateKey::ArrayStart(..)
+            | StateKey::Item(..)
+            | StateKey::ItemDone(..)
+            | StateKey::ItemBreak(..) => {
                 self.expand_array(frame, key, &mut out)?;
             }
             _ => self.expand_object(frame, key, &mut out)?,

@@ -79,7 +79,8 @@ impl FreeOrder {
                 }
                 let (rest, spaces) = value.minus(order.closing);
                 let key = data.names[name].1.len() as u32 + 3 + newline;
-                member[name] = (member[name].0.max(key.saturating_add(rest)), member[name].1.max(spaces + newline));
+                member[name] =
+                    (member[name].0.max(key.saturating_add(rest)), member[name].1.max(spaces + newline));
             }
         }
         // An object that can only stay empty is as good as closed at its start.
@@ -101,7 +102,8 @@ impl FreeOrder {
                 let a = look_ahead(t, id, s, &mut ahead);
                 keys.ahead = a.names;
                 keys.under = if a.open { 0 } else { a.names };
-                keys.written = (raw.written, if matches!(state.key, StateKey::Key(..)) { newline } else { 0 });
+                keys.written =
+                    (raw.written, if matches!(state.key, StateKey::Key(..)) { newline } else { 0 });
                 let mut rest = (0, 0);
                 if a.open {
                     rest = costs.amount(trim, s, 0).minus(order.closing);

@@ -76,7 +76,8 @@ pub fn listing(machine: &Machine) -> String {
 
 /// The automaton as a Graphviz digraph: solid edges stay in a frame, dashed ones enter, dotted ones come back.
 pub fn dot(machine: &Machine) -> String {
-    let mut out = String::from("digraph automaton {\n  rankdir=LR;\n  node [shape=box, fontname=monospace];\n");
+    let mut out =
+        String::from("digraph automaton {\n  rankdir=LR;\n  node [shape=box, fontname=monospace];\n");
     for (id, s) in machine.states.iter().enumerate().skip(1) {
         let peripheries = if s.accepting { 2 } else { 1 };
         let _ = writeln!(out, "  {id} [label=\"{id} {:?}\", peripheries={peripheries}];", s.label);

@@ -109,6 +109,9 @@ pub struct Keys {
     pub required: u64,
     /// Index of the frame's costs in [`Machine::key_costs`].
     pub costs: u32,
+    /// Indented output, before the closing brace: 1 + index into [`Machine::choices`], one of which must
+    /// hold on arrival; 0: none need.
+    pub closes: u32,
     /// Inside a member: the declared names that it may still turn out to have.
     pub ahead: u64,
     /// Tokens, and spaces per level of depth, already written of the member.

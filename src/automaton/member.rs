@@ -171,7 +171,8 @@ impl Explorer<'_> {
             KeyPosition::Open(track) => Some(track),
             KeyPosition::Trie(t) => data.tries.node(t).open,
         };
-        let elsewhere: Vec<Box<[u32]>> = positions.iter().map(|e| tracks_of(e.iter().map(|&p| open(p)))).collect();
+        let elsewhere: Vec<Box<[u32]>> =
+            positions.iter().map(|e| tracks_of(e.iter().map(|&p| open(p)))).collect();
 
         let mut declared = Vec::new();
         for &b in &bytes {
@@ -215,7 +216,8 @@ impl Explorer<'_> {
             .collect();
 
         for (b, next) in declared {
-            let to = StateKey::Key(any.next(any_state, b), next.into(), if written > 0 { written + 1 } else { 0 });
+            let to =
+                StateKey::Key(any.next(any_state, b), next.into(), if written > 0 { written + 1 } else { 0 });
             let to = self.state(frame, to)?;
             out.stay(b, to);
         }
@@ -225,7 +227,8 @@ impl Explorer<'_> {
             out.stay(b'"', to);
         }
         if elsewhere.iter().any(|e| !e.is_empty()) {
-            let child = self.frame(FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true })?;
+            let child =
+                self.frame(FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true })?;
             let start = self.state(child, StateKey::OpenKey(any_state))?;
             let site =
                 self.site(frame, child, start, Continuation::Key(elsewhere.into()), Rc::new([]), Vec::new());

@@ -118,7 +118,10 @@ impl Explorer<'_> {
         if self.any_order() && data.names.len() > 64 {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                format!("{} properties of one object are declared; free key order holds at most 64", data.names.len()),
+                format!(
+                    "{} properties of one object are declared; free key order holds at most 64",
+                    data.names.len()
+                ),
             ));
         }
         self.frames[frame as usize].object = Some(data);
@@ -227,7 +230,10 @@ impl Explorer<'_> {
         for &node in &nodes {
             let view = &shape.views[&node];
             let missed = view.next_required[from as usize] < to;
-            seen.push((missed, if let NextKey::Declared(at) = key { view.schemas[at as usize] } else { view.additional }));
+            seen.push((
+                missed,
+                if let NextKey::Declared(at) = key { view.schemas[at as usize] } else { view.additional },
+            ));
         }
         let mut after = Vec::with_capacity(nodes.len());
         for (&node, (missed, schema)) in nodes.iter().zip(seen) {
@@ -291,7 +297,9 @@ impl Explorer<'_> {
             let data = self.frames[frame as usize].object.as_ref().expect("object frame");
             let views = &data.shapes[last.shape as usize].views;
             let holds = self.formulas.map(last.holds, &mut |formulas, atom| match atom {
-                Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => NEVER,
+                Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => {
+                    NEVER
+                }
                 other => formulas.atom(other),
             });
             if holds == NEVER {
@@ -310,7 +318,9 @@ impl Explorer<'_> {
             let spelled = data.names[names[track.position as usize] as usize].1.clone();
             let trie = match next {
                 Some(next) => data.tries.insert(trie, &spelled, Here::Name { track: next, bit: 0 }),
-                None if data.tries.node(trie).open.is_some() => data.tries.insert(trie, &spelled, Here::Forbidden),
+                None if data.tries.node(trie).open.is_some() => {
+                    data.tries.insert(trie, &spelled, Here::Forbidden)
+                }
                 None => trie,
             };
             data.trie_of.insert(at(&track), trie);
@@ -418,7 +428,12 @@ impl Explorer<'_> {
     }
 
     /// The exit at `}`.
-    pub fn object_exit(&mut self, frame: FrameId, tracks: &Tracks, out: &mut Expansion) -> Result<Option<u32>> {
+    pub fn object_exit(
+        &mut self,
+        frame: FrameId,
+        tracks: &Tracks,
+        out: &mut Expansion,
+    ) -> Result<Option<u32>> {
         let closing = self.closing(frame, tracks);
         if !self.any_order() {
             let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
@@ -469,4 +484,3 @@ fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {
 pub(crate) fn open_formulas(data: &ObjectData, tracks: &Tracks) -> Vec<Formula> {
     tracks.iter().flat_map(|e| e.iter().map(|&id| data.tracks[id as usize].holds)).collect()
 }
-

@@ -174,7 +174,10 @@ pub(crate) struct RawFrame {
 pub(crate) enum Continuation {
     Document,
     /// An item: the array's entries with the item's verdicts open.
-    Item { index: u32, after: Rc<[Formula]> },
+    Item {
+        index: u32,
+        after: Rc<[Formula]>,
+    },
     /// A member's value: the tracks with the value's verdicts open.
     Member(Tracks),
     /// An undeclared key.

@@ -85,11 +85,7 @@ pub fn edges(sub: Sub) -> &'static [(u8, u8, u8)] {
         HEX1 => &[(b'0', b'9', MAIN), (b'A', b'F', MAIN), (b'a', b'f', MAIN)],
         UD => &[(b'0', b'7', HEX2), (b'8', b'9', HIGH2), (b'A', b'B', HIGH2), (b'a', b'b', HIGH2)],
         HIGH2 => &[(b'0', b'9', HIGH1), (b'A', b'F', HIGH1), (b'a', b'f', HIGH1)],
-        HIGH1 => &[
-            (b'0', b'9', LOW_BACKSLASH),
-            (b'A', b'F', LOW_BACKSLASH),
-            (b'a', b'f', LOW_BACKSLASH),
-        ],
+        HIGH1 => &[(b'0', b'9', LOW_BACKSLASH), (b'A', b'F', LOW_BACKSLASH), (b'a', b'f', LOW_BACKSLASH)],
         LOW_BACKSLASH => &[(b'\\', b'\\', LOW_U)],
         LOW_U => &[(b'u', b'u', LOW_D)],
         LOW_D => &[(b'D', b'D', LOW_CF), (b'd', b'd', LOW_CF)],
@@ -110,15 +106,16 @@ mod tests {
     use super::*;
 
     fn accepts(bytes: &[u8]) -> bool {
-        let end = bytes.iter().try_fold(Sub::MAIN, |s, &b| {
-            edges(s).iter().find(|e| e.0 <= b && b <= e.1).map(|e| Sub(e.2))
-        });
+        let end = bytes
+            .iter()
+            .try_fold(Sub::MAIN, |s, &b| edges(s).iter().find(|e| e.0 <= b && b <= e.1).map(|e| Sub(e.2)));
         end == Some(Sub::MAIN)
     }
 
     #[test]
     fn agrees_with_a_json_parser_on_every_short_content() {
-        let alphabet: &[u8] = &[b'a', b'"', b'\\', b'u', b'd', b'8', b'c', b'0', b'n', 0x1f, 0xc3, 0xa9, 0xed, 0xa0];
+        let alphabet: &[u8] =
+            &[b'a', b'"', b'\\', b'u', b'd', b'8', b'c', b'0', b'n', 0x1f, 0xc3, 0xa9, 0xed, 0xa0];
         let mut content = Vec::new();
         fn grow(alphabet: &[u8], content: &mut Vec<u8>, left: usize) {
             let json = [b"\"", &content[..], b"\""].concat();

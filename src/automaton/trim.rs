@@ -107,7 +107,15 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let need = vec![NEVER; kept.len()];
         let id = self.trims.len();
         self.ids.insert((frame, useful.clone()), id);
-        self.trims.push(Trim { frame, useful, regions, live: kept, need, entries: FxHashMap::default(), writable });
+        self.trims.push(Trim {
+            frame,
+            useful,
+            regions,
+            live: kept,
+            need,
+            entries: FxHashMap::default(),
+            writable,
+        });
         Ok(id)
     }
 
@@ -282,14 +290,16 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                                 let site = &self.x.sites[site as usize];
                                 for (o, to) in site.targets.iter().enumerate() {
                                     if let &Some(to) = to {
-                                        let inside = self.start_need[site.child as usize][o].saturating_add(1);
+                                        let inside =
+                                            self.start_need[site.child as usize][o].saturating_add(1);
                                         best = best.min(inside.max(need[trim.at(to, region)]));
                                     }
                                 }
                             }
                             Edge::Leave { exit, read } => {
                                 let exit = &f.exits[exit as usize];
-                                if exit_useful(exit, trim, region) && (!read || is_default || spelled(lo, hi)) {
+                                if exit_useful(exit, trim, region) && (!read || is_default || spelled(lo, hi))
+                                {
                                     best = 0;
                                 }
                             }

@@ -11,9 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{
-    ArrayAssertion, FALSE, Ir, Node, NodeId, ObjectAssertion, Property, Range, TRUE, TypeSet,
-};
+use super::{ArrayAssertion, FALSE, Ir, Node, NodeId, ObjectAssertion, Property, Range, TRUE, TypeSet};
 use crate::pattern::{ByteDfa, NumberSpec};
 
 /// Builds an [`Ir`] bottom-up: operands first, then the node that holds them.
@@ -334,12 +332,8 @@ impl IrBuilder {
         let all = self.nodes.into_iter().zip(self.pointers).zip(reached);
         for ((mut node, pointer), _) in all.filter(|(_, reached)| *reached) {
             match &mut node {
-                Node::String(i) => {
-                    *i = compact(&self.strings, &mut string_ids, &mut ir.strings, *i)
-                }
-                Node::Number(i) => {
-                    *i = compact(&self.numbers, &mut number_ids, &mut ir.numbers, *i)
-                }
+                Node::String(i) => *i = compact(&self.strings, &mut string_ids, &mut ir.strings, *i),
+                Node::Number(i) => *i = compact(&self.numbers, &mut number_ids, &mut ir.numbers, *i),
                 _ => each_child_mut(&mut node, |c| *c = ids[c.0 as usize]),
             }
             ir.nodes.push(node);

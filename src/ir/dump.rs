@@ -47,12 +47,8 @@ impl fmt::Display for Listed<'_> {
         match self.node {
             Node::True => f.write_str("true"),
             Node::False => f.write_str("false"),
-            Node::And(ids) => {
-                ids.iter().try_fold(f.write_str("and")?, |(), i| write!(f, " n{}", i.0))
-            }
-            Node::Or(ids) => {
-                ids.iter().try_fold(f.write_str("or")?, |(), i| write!(f, " n{}", i.0))
-            }
+            Node::And(ids) => ids.iter().try_fold(f.write_str("and")?, |(), i| write!(f, " n{}", i.0)),
+            Node::Or(ids) => ids.iter().try_fold(f.write_str("or")?, |(), i| write!(f, " n{}", i.0)),
             Node::Type(types) => write!(f, "{types}"),
             Node::Bool(value) => write!(f, "bool {value}"),
             Node::Length(range) => write!(f, "length {range}"),

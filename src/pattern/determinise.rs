@@ -28,25 +28,19 @@ pub(super) fn determinise(hir: &Hir, limits: &PatternLimits) -> Result<ByteDfa> 
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(limits.max_nfa_bytes))
         .shrink(false);
-    let nfa = NFA::compiler()
-        .configure(config)
-        .build_from_hir(hir)
-        .map_err(|error| {
-            let limit = limits.max_nfa_bytes;
-            match error.size_limit() {
-                Some(_) => too_large(format!("its NFA needs more than {limit} bytes")),
-                None => too_large(error.to_string()),
-            }
-        })?;
+    let nfa = NFA::compiler().configure(config).build_from_hir(hir).map_err(|error| {
+        let limit = limits.max_nfa_bytes;
+        match error.size_limit() {
+            Some(_) => too_large(format!("its NFA needs more than {limit} bytes")),
+            None => too_large(error.to_string()),
+        }
+    })?;
     Subsets::new(&nfa, limits).run()
 }
 
 fn too_large(why: String) -> Error {
     let way_out = "shorten its repeat counts, anchor it, or raise the limit";
-    Error::new(
-        ErrorKind::LimitExceeded,
-        format!("the pattern is too large: {why}; {way_out}"),
-    )
+    Error::new(ErrorKind::LimitExceeded, format!("the pattern is too large: {why}; {way_out}"))
 }
 
 /// What is known about a position when an assertion is judged.
@@ -97,9 +91,7 @@ impl<'n> Subsets<'n> {
         let words = nfa.look_set_any().contains_word();
         let by_nfa = nfa.byte_classes();
         let cut = |b: u8| {
-            by_nfa.get(b) != by_nfa.get(b + 1)
-                || utf8_cut(b)
-                || (words && is_word(b) != is_word(b + 1))
+            by_nfa.get(b) != by_nfa.get(b + 1) || utf8_cut(b) || (words && is_word(b) != is_word(b + 1))
         };
         let mut table = Table::new(interval_classes(cut));
         let sink = push_any(&mut table);
@@ -119,11 +111,7 @@ impl<'n> Subsets<'n> {
     }
 
     fn run(mut self) -> Result<ByteDfa> {
-        let around = Around {
-            start: true,
-            word_before: false,
-            next: Next::Unknown,
-        };
+        let around = Around { start: true, word_before: false, next: Next::Unknown };
         let closed = self.closure(&[self.nfa.start_anchored().as_u32()], around);
         let start = self.intern(closed, 0, true, false)?;
         // Bytes still missing from the character being read, per entry of `order`: 0 at a boundary.
@@ -142,18 +130,9 @@ impl<'n> Subsets<'n> {
                     break;
                 }
                 let from = if self.words {
-                    let Subset {
-                        start, word_before, ..
-                    } = subset;
+                    let Subset { start, word_before, .. } = subset;
                     let next = Next::Byte { word: word_after };
-                    self.closure(
-                        &subset.states,
-                        Around {
-                            start,
-                            word_before,
-                            next,
-                        },
-                    )
+                    self.closure(&subset.states, Around { start, word_before, next })
                 } else {
                     subset.states.to_vec()
                 };
@@ -180,11 +159,7 @@ impl<'n> Subsets<'n> {
                             to
                         }
                         _ => {
-                            let after = Around {
-                                start: false,
-                                word_before: false,
-                                next: Next::Unknown,
-                            };
+                            let after = Around { start: false, word_before: false, next: Next::Unknown };
                             let closed = self.closure(&buckets[class], after);
                             let gap = if gap > 0 { gap - 1 } else { length(byte) };
                             let known = self.order.len();
@@ -206,8 +181,8 @@ impl<'n> Subsets<'n> {
         buckets.iter_mut().for_each(Vec::clear);
         let classes = &self.table.classes;
         let mut add = |low: u8, high: u8, next: u32| {
-            for bucket in &mut buckets
-                [usize::from(classes[usize::from(low)])..=usize::from(classes[usize::from(high)])]
+            for bucket in
+                &mut buckets[usize::from(classes[usize::from(low)])..=usize::from(classes[usize::from(high)])]
             {
                 bucket.push(next);
                 self.steps += 1;
@@ -217,19 +192,14 @@ impl<'n> Subsets<'n> {
             match &self.nfa.states()[s as usize] {
                 State::ByteRange { trans } => add(trans.start, trans.end, trans.next.as_u32()),
                 State::Sparse(sparse) => {
-                    sparse
-                        .transitions
-                        .iter()
-                        .for_each(|t| add(t.start, t.end, t.next.as_u32()));
+                    sparse.transitions.iter().for_each(|t| add(t.start, t.end, t.next.as_u32()));
                 }
                 State::Dense(dense) => {
-                    (0..=255u8)
-                        .filter_map(|b| Some((b, dense.matches_byte(b)?)))
-                        .for_each(|(b, next)| {
-                            if b == 0 || classes[usize::from(b)] != classes[usize::from(b) - 1] {
-                                add(b, b, next.as_u32());
-                            }
-                        });
+                    (0..=255u8).filter_map(|b| Some((b, dense.matches_byte(b)?))).for_each(|(b, next)| {
+                        if b == 0 || classes[usize::from(b)] != classes[usize::from(b) - 1] {
+                            add(b, b, next.as_u32());
+                        }
+                    });
                 }
                 _ => {}
             }
@@ -252,12 +222,8 @@ impl<'n> Subsets<'n> {
                     Some(false) => {}
                     None => out.push(s),
                 },
-                State::Union { alternates } => self
-                    .stack
-                    .extend(alternates.iter().rev().map(|a| a.as_u32())),
-                State::BinaryUnion { alt1, alt2 } => {
-                    self.stack.extend([alt2.as_u32(), alt1.as_u32()])
-                }
+                State::Union { alternates } => self.stack.extend(alternates.iter().rev().map(|a| a.as_u32())),
+                State::BinaryUnion { alt1, alt2 } => self.stack.extend([alt2.as_u32(), alt1.as_u32()]),
                 State::Capture { next, .. } => self.stack.push(next.as_u32()),
                 State::Fail => {}
                 _ => out.push(s),
@@ -268,49 +234,27 @@ impl<'n> Subsets<'n> {
     }
 
     fn has_match(&self, states: &[u32]) -> bool {
-        states
-            .iter()
-            .any(|&s| matches!(self.nfa.states()[s as usize], State::Match { .. }))
+        states.iter().any(|&s| matches!(self.nfa.states()[s as usize], State::Match { .. }))
     }
 
-    fn intern(
-        &mut self,
-        states: Vec<u32>,
-        gap: u8,
-        start: bool,
-        word_before: bool,
-    ) -> Result<DfaState> {
+    fn intern(&mut self, states: Vec<u32>, gap: u8, start: bool, word_before: bool) -> Result<DfaState> {
         if states.is_empty() {
             return Ok(ByteDfa::DEAD);
         }
         if self.has_match(&states) {
             return Ok(self.sink);
         }
-        let subset = Subset {
-            states: states.into(),
-            start,
-            word_before,
-        };
+        let subset = Subset { states: states.into(), start, word_before };
         if let Some(&id) = self.ids.get(&subset) {
             return Ok(id);
         }
         if self.order.len() >= self.limits.max_states {
-            return Err(too_large(format!(
-                "it needs more than {} states",
-                self.limits.max_states
-            )));
+            return Err(too_large(format!("it needs more than {} states", self.limits.max_states)));
         }
         if self.steps > self.limits.max_steps {
-            return Err(too_large(format!(
-                "it needs more than {} steps to compile",
-                self.limits.max_steps
-            )));
+            return Err(too_large(format!("it needs more than {} steps to compile", self.limits.max_steps)));
         }
-        let around = Around {
-            start,
-            word_before,
-            next: Next::End,
-        };
+        let around = Around { start, word_before, next: Next::End };
         let at_end = self.closure(&subset.states, around);
         let accepting = self.has_match(&at_end);
         let id = self.table.push(accepting, gap == 0);

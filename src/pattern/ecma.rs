@@ -25,11 +25,7 @@ const MAX_NESTING: u32 = 200;
 /// [`ErrorKind::InvalidSchema`] if it is not a regular expression, [`ErrorKind::UnsupportedKeyword`] for
 /// lookaround, backreferences and inline flags, [`ErrorKind::LimitExceeded`] if it is nested too deeply.
 pub(super) fn parse(pattern: &str) -> Result<Hir> {
-    let mut parser = Parser {
-        pattern,
-        at: 0,
-        depth: 0,
-    };
+    let mut parser = Parser { pattern, at: 0, depth: 0 };
     let hir = parser.alternatives()?;
     match parser.peek() {
         None => Ok(hir),
@@ -66,10 +62,7 @@ impl Parser<'_> {
     }
 
     pub fn error(&self, kind: ErrorKind, what: impl std::fmt::Display) -> Error {
-        Error::new(
-            kind,
-            format!("pattern {:?}, at byte {}: {what}", self.pattern, self.at),
-        )
+        Error::new(kind, format!("pattern {:?}, at byte {}: {what}", self.pattern, self.at))
     }
 
     pub fn invalid(&self, what: impl std::fmt::Display) -> Error {
@@ -102,10 +95,7 @@ impl Parser<'_> {
         let hir = match c {
             '^' | '$' => {
                 self.bump();
-                return Ok((
-                    Hir::look(if c == '^' { Look::Start } else { Look::End }),
-                    false,
-                ));
+                return Ok((Hir::look(if c == '^' { Look::Start } else { Look::End }), false));
             }
             '(' => self.group()?,
             '[' => {
@@ -152,16 +142,12 @@ impl Parser<'_> {
             let Some(end) = name_end else {
                 return Err(self.invalid("a group name needs `<name>`"));
             };
-            if !self.rest()[..end]
-                .chars()
-                .all(|c| c == '_' || c == '$' || c.is_alphanumeric())
-            {
+            if !self.rest()[..end].chars().all(|c| c == '_' || c == '$' || c.is_alphanumeric()) {
                 return Err(self.invalid("a group name may hold letters, digits, `_` and `$`"));
             }
             self.at += end + 1;
         } else if self.rest().starts_with("(?") {
-            let flags =
-                self.rest()[2..].trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '-');
+            let flags = self.rest()[2..].trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '-');
             if flags.starts_with([':', ')']) {
                 return Err(self.unsupported("the inline flags `(?…)`"));
             }
@@ -208,12 +194,7 @@ impl Parser<'_> {
         if max.is_some_and(|max| max < min) {
             return Err(self.invalid("the counts of a quantifier are out of order"));
         }
-        Ok(Hir::repetition(Repetition {
-            min,
-            max,
-            greedy: true,
-            sub: Box::new(atom),
-        }))
+        Ok(Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(atom) }))
     }
 
     /// `{n}`, `{n,}` or `{n,m}` at the cursor: counts and length. `None` for a literal `{`.
@@ -231,9 +212,9 @@ impl Parser<'_> {
             Some((min, max)) => (min, Some(max)),
         };
         if min.is_empty() && max.is_some_and(digits) {
-            return Err(self.invalid(
-                "`{,n}` is not a quantifier in ECMA-262; write `{0,n}`, or `\\{` for a brace",
-            ));
+            return Err(
+                self.invalid("`{,n}` is not a quantifier in ECMA-262; write `{0,n}`, or `\\{` for a brace")
+            );
         }
         if !digits(min) || !max.is_none_or(digits) {
             return Ok(None);
@@ -242,11 +223,7 @@ impl Parser<'_> {
             let too_large = |_| self.error(ErrorKind::LimitExceeded, "a repeat count is too large");
             s.parse::<u32>().map_err(too_large)
         };
-        Ok(Some((
-            count(min)?,
-            max.map(count).transpose()?,
-            inner.len() + 2,
-        )))
+        Ok(Some((count(min)?, max.map(count).transpose()?, inner.len() + 2)))
     }
 
     /// An escape outside a class, after its `\`, and whether a quantifier may follow it.
@@ -254,11 +231,7 @@ impl Parser<'_> {
         match self.peek() {
             Some(b @ ('b' | 'B')) => {
                 self.bump();
-                let look = if b == 'b' {
-                    Look::WordAscii
-                } else {
-                    Look::WordAsciiNegate
-                };
+                let look = if b == 'b' { Look::WordAscii } else { Look::WordAsciiNegate };
                 return Ok((Hir::look(look), false));
             }
             Some('1'..='9') => return Err(self.unsupported("a backreference")),

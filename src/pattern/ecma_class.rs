@@ -26,11 +26,7 @@ const DIGIT: &[(char, char)] = &[('0', '9')];
 const WORD: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 
 pub(super) fn class_of(ranges: &[(char, char)]) -> ClassUnicode {
-    ClassUnicode::new(
-        ranges
-            .iter()
-            .map(|&(low, high)| ClassUnicodeRange::new(low, high)),
-    )
+    ClassUnicode::new(ranges.iter().map(|&(low, high)| ClassUnicodeRange::new(low, high)))
 }
 
 /// One member of a class: a set, or a code point, which can be an unpaired surrogate.
@@ -56,9 +52,7 @@ impl Parser<'_> {
             }
             self.bump();
             match (low, self.class_atom()?) {
-                (Atom::Point(low), Atom::Point(high)) if low <= high => {
-                    add_range(&mut ranges, low, high)
-                }
+                (Atom::Point(low), Atom::Point(high)) if low <= high => add_range(&mut ranges, low, high),
                 (Atom::Point(_), Atom::Point(_)) => {
                     return Err(self.invalid("a range in a class is out of order"));
                 }
@@ -124,13 +118,9 @@ impl Parser<'_> {
             let length = self.peek().map_or(0, char::len_utf8);
             &self.rest()[..length]
         };
-        let named = !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'=');
-        let hir = named
-            .then(|| regex_syntax::parse(&format!("\\p{{{name}}}")).ok())
-            .flatten();
+        let named =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'=');
+        let hir = named.then(|| regex_syntax::parse(&format!("\\p{{{name}}}")).ok()).flatten();
         let class = match hir.as_ref().map(|hir| hir.kind()) {
             Some(HirKind::Class(Class::Unicode(class))) => class.clone(),
             // A property of one character comes back as a literal.
@@ -181,21 +171,12 @@ impl Parser<'_> {
     fn unicode_escape(&mut self) -> Result<u32> {
         let wrong = "`\\u` needs four hexadecimal digits, or a code point up to 10FFFF in braces";
         if self.eat("{") {
-            let code = self
-                .rest()
-                .split_once('}')
-                .map(|(digits, _)| digits)
-                .and_then(|digits| {
-                    let hex = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-                    let code =
-                        u32::from_str_radix(digits.trim_start_matches('0'), 16).unwrap_or(u32::MAX);
-                    let code = if digits.bytes().all(|b| b == b'0') {
-                        0
-                    } else {
-                        code
-                    };
-                    (hex && code <= 0x10ffff).then_some((code, digits.len()))
-                });
+            let code = self.rest().split_once('}').map(|(digits, _)| digits).and_then(|digits| {
+                let hex = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+                let code = u32::from_str_radix(digits.trim_start_matches('0'), 16).unwrap_or(u32::MAX);
+                let code = if digits.bytes().all(|b| b == b'0') { 0 } else { code };
+                (hex && code <= 0x10ffff).then_some((code, digits.len()))
+            });
             let Some((code, length)) = code else {
                 return Err(self.invalid(wrong));
             };
@@ -217,10 +198,7 @@ impl Parser<'_> {
 
     /// Exactly `count` hexadecimal digits, or nothing read.
     fn hex(&mut self, count: usize) -> Option<u32> {
-        let digits = self
-            .rest()
-            .get(..count)
-            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits = self.rest().get(..count).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
         let code = u32::from_str_radix(digits, 16).ok()?;
         self.at += count;
         Some(code)
@@ -237,9 +215,7 @@ fn add(ranges: &mut Vec<ClassUnicodeRange>, atom: Atom) {
 /// Adds a range of code points, without the surrogates.
 fn add_range(ranges: &mut Vec<ClassUnicodeRange>, low: u32, high: u32) {
     for (low, high) in [(low, high.min(0xd7ff)), (low.max(0xe000), high)] {
-        if let (true, Some(low), Some(high)) =
-            (low <= high, char::from_u32(low), char::from_u32(high))
-        {
+        if let (true, Some(low), Some(high)) = (low <= high, char::from_u32(low), char::from_u32(high)) {
             ranges.push(ClassUnicodeRange::new(low, high));
         }
     }

@@ -15,10 +15,7 @@ use super::{ByteDfa, DfaState};
 ///
 /// Order and repeats do not matter; no strings give the empty language.
 pub fn literal_set(strings: &[&str]) -> ByteDfa {
-    let mut spelled: Vec<Vec<u8>> = strings
-        .iter()
-        .map(|text| canonical_spelling(text))
-        .collect();
+    let mut spelled: Vec<Vec<u8>> = strings.iter().map(|text| canonical_spelling(text)).collect();
     spelled.sort_unstable();
     spelled.dedup();
     byte_strings(&spelled)
@@ -33,28 +30,16 @@ pub(super) fn byte_strings(sorted: &[Vec<u8>]) -> ByteDfa {
         return Table::new(Box::new([0; 256])).finish(ByteDfa::DEAD);
     }
     let mut dawg = Dawg::default();
-    let mut open = vec![Node {
-        accepting: false,
-        boundary: true,
-        edges: Vec::new(),
-    }];
+    let mut open = vec![Node { accepting: false, boundary: true, edges: Vec::new() }];
     let mut previous: &[u8] = &[];
     for string in sorted {
-        let shared = string
-            .iter()
-            .zip(previous)
-            .take_while(|(a, b)| a == b)
-            .count();
+        let shared = string.iter().zip(previous).take_while(|(a, b)| a == b).count();
         dawg.close(&mut open, previous, shared + 1);
         let mut reader = Reader::default();
         for (i, &byte) in string.iter().enumerate() {
             let boundary = reader.read(byte);
             if i >= shared {
-                open.push(Node {
-                    accepting: false,
-                    boundary,
-                    edges: Vec::new(),
-                });
+                open.push(Node { accepting: false, boundary, edges: Vec::new() });
             }
         }
         if let Some(last) = open.last_mut() {
@@ -100,9 +85,7 @@ impl Dawg {
     fn table(self) -> Table {
         let mut classes = Box::new([0u8; 256]);
         let mut used = [false; 256];
-        self.ids
-            .keys()
-            .for_each(|n| n.edges.iter().for_each(|e| used[usize::from(e.0)] = true));
+        self.ids.keys().for_each(|n| n.edges.iter().for_each(|e| used[usize::from(e.0)] = true));
         let mut next = 0;
         for (class, _) in classes.iter_mut().zip(used).filter(|(_, used)| *used) {
             next += 1;
@@ -115,9 +98,7 @@ impl Dawg {
             table.push(node.accepting, node.boundary);
         }
         for (node, id) in &nodes {
-            node.edges
-                .iter()
-                .for_each(|&(byte, to)| table.set(*id, byte, to));
+            node.edges.iter().for_each(|&(byte, to)| table.set(*id, byte, to));
         }
         table
     }
@@ -178,9 +159,7 @@ mod tests {
 
     #[test]
     fn five_thousand_strings() {
-        let strings: Vec<String> = (0..5000u64)
-            .map(|i| format!("value-{}-{i}", i * 7919 % 5003))
-            .collect();
+        let strings: Vec<String> = (0..5000u64).map(|i| format!("value-{}-{i}", i * 7919 % 5003)).collect();
         let strings: Vec<&str> = strings.iter().map(String::as_str).collect();
         let begun = std::time::Instant::now();
         let dfa = literal_set(&strings);

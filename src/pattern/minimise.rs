@@ -15,10 +15,7 @@ use super::table::Table;
 pub(super) fn blocks(table: &Table, transitions: usize) -> (Vec<u32>, usize) {
     // The algorithm's state `s` is the table's `s + 1`.
     let states = table.len() - 1;
-    let (mut tail, mut head) = (
-        Vec::with_capacity(transitions),
-        Vec::with_capacity(transitions),
-    );
+    let (mut tail, mut head) = (Vec::with_capacity(transitions), Vec::with_capacity(transitions));
     let mut label_starts = Vec::with_capacity(table.stride);
     for class in 0..table.stride {
         let before = tail.len();
@@ -50,9 +47,7 @@ pub(super) fn blocks(table: &Table, transitions: usize) -> (Vec<u32>, usize) {
 
     let mut block = Partition::new(states);
     for flags in [&table.accepting, &table.boundary] {
-        (0..states as u32)
-            .filter(|&s| flags[s as usize + 1])
-            .for_each(|s| block.mark(s));
+        (0..states as u32).filter(|&s| flags[s as usize + 1]).for_each(|s| block.mark(s));
         block.split();
     }
     let mut cord = Partition::new(tail.len());
@@ -68,9 +63,7 @@ pub(super) fn blocks(table: &Table, transitions: usize) -> (Vec<u32>, usize) {
         while next_block < block.len() {
             for i in block.range(next_block) {
                 let s = block.elements[i] as usize;
-                into[first[s] as usize..first[s + 1] as usize]
-                    .iter()
-                    .for_each(|&t| cord.mark(t));
+                into[first[s] as usize..first[s + 1] as usize].iter().for_each(|&t| cord.mark(t));
             }
             cord.split();
             next_block += 1;
@@ -111,12 +104,7 @@ impl Partition {
     fn divide(&mut self, starts: &[u32]) {
         let n = self.elements.len() as u32;
         self.first = starts.to_vec();
-        self.past = starts
-            .iter()
-            .skip(1)
-            .copied()
-            .chain((n > 0).then_some(n))
-            .collect();
+        self.past = starts.iter().skip(1).copied().chain((n > 0).then_some(n)).collect();
         self.marked = vec![0; starts.len()];
         for set in 0..starts.len() {
             for i in self.range(set) {

@@ -51,4 +51,5 @@ pub struct Bound {
     /// Whether the bound itself is excluded.
     pub exclusive: bool,
 }
-mod standin; pub use standin::*;
+mod standin;
+pub use standin::*;

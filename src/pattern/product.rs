@@ -37,21 +37,13 @@ pub fn product(a: &ByteDfa, b: &ByteDfa, f: impl Fn(bool, bool) -> bool) -> Byte
     }
     let mut ids: FxHashMap<(DfaState, DfaState), DfaState> = FxHashMap::default();
     let mut order: Vec<(DfaState, DfaState)> = Vec::new();
-    let mut intern =
-        |table: &mut Table, order: &mut Vec<(DfaState, DfaState)>, x: DfaState, y: DfaState| {
-            *ids.entry((x, y)).or_insert_with(|| {
-                order.push((x, y));
-                let boundary = if x != ByteDfa::DEAD {
-                    a.boundary[x as usize]
-                } else {
-                    b.boundary[y as usize]
-                };
-                table.push(
-                    f(a.accepting[x as usize], b.accepting[y as usize]),
-                    boundary,
-                )
-            })
-        };
+    let mut intern = |table: &mut Table, order: &mut Vec<(DfaState, DfaState)>, x: DfaState, y: DfaState| {
+        *ids.entry((x, y)).or_insert_with(|| {
+            order.push((x, y));
+            let boundary = if x != ByteDfa::DEAD { a.boundary[x as usize] } else { b.boundary[y as usize] };
+            table.push(f(a.accepting[x as usize], b.accepting[y as usize]), boundary)
+        })
+    };
     let start = intern(&mut table, &mut order, a.start, b.start);
     let mut done = 0;
     while done < order.len() {

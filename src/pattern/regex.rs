@@ -24,11 +24,7 @@ pub struct PatternLimits {
 
 impl Default for PatternLimits {
     fn default() -> Self {
-        PatternLimits {
-            max_states: 20_000,
-            max_nfa_bytes: 4 << 20,
-            max_steps: 20_000_000,
-        }
+        PatternLimits { max_states: 20_000, max_nfa_bytes: 4 << 20, max_steps: 20_000_000 }
     }
 }
 

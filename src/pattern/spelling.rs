@@ -21,15 +21,8 @@ use super::table::{Table, interval_classes};
 use super::{ByteDfa, DfaState};
 
 /// Characters with a two-byte escape, and the letter of that escape.
-const SHORT: [(u8, u8); 7] = [
-    (b'"', b'"'),
-    (b'\\', b'\\'),
-    (8, b'b'),
-    (12, b'f'),
-    (10, b'n'),
-    (13, b'r'),
-    (9, b't'),
-];
+const SHORT: [(u8, u8); 7] =
+    [(b'"', b'"'), (b'\\', b'\\'), (8, b'b'), (12, b'f'), (10, b'n'), (13, b'r'), (9, b't')];
 
 /// Bytes that take part in escapes and need classes of their own: `u`, the letters of the short escapes and
 /// the hexadecimal digits.
@@ -67,10 +60,7 @@ pub fn canonical_any() -> Arc<ByteDfa> {
 
 /// Whether UTF-8 tells `byte` and `byte + 1` apart (RFC 3629, section 4).
 pub(super) fn utf8_cut(byte: u8) -> bool {
-    matches!(
-        byte,
-        0x7f | 0x8f | 0x9f | 0xbf | 0xc1 | 0xdf | 0xe0 | 0xec | 0xed | 0xef | 0xf0 | 0xf3 | 0xf4
-    )
+    matches!(byte, 0x7f | 0x8f | 0x9f | 0xbf | 0xc1 | 0xdf | 0xe0 | 0xec | 0xed | 0xef | 0xf0 | 0xf3 | 0xf4)
 }
 
 /// Adds the states of well-formed UTF-8 to a table whose classes respect [`utf8_cut`], and returns the
@@ -155,21 +145,13 @@ impl EscapeTrees {
         let third = self.node(table, vec![(b'0', low), (b'1', high)]);
         let second = self.node(table, vec![(b'0', third)]);
         let first = self.node(table, vec![(b'0', second)]);
-        let mut edges: Vec<_> = SHORT
-            .iter()
-            .map(|&(c, letter)| (letter, target(c)))
-            .collect();
+        let mut edges: Vec<_> = SHORT.iter().map(|&(c, letter)| (letter, target(c))).collect();
         edges.push((b'u', first));
         self.node(table, edges)
     }
 
     /// The state before the last hexadecimal digit of the controls `base..base + 16`.
-    fn digits(
-        &mut self,
-        table: &mut Table,
-        base: u8,
-        target: &impl Fn(u8) -> DfaState,
-    ) -> DfaState {
+    fn digits(&mut self, table: &mut Table, base: u8, target: &impl Fn(u8) -> DfaState) -> DfaState {
         let long = |c: &u8| SHORT.iter().all(|(raw, _)| raw != c);
         let digit = |c: u8| (b"0123456789abcdef"[usize::from(c - base)], target(c));
         let edges = (base..base + 16).filter(long).map(digit).collect();
@@ -185,9 +167,7 @@ impl EscapeTrees {
             return state;
         }
         let state = table.push(false, false);
-        edges
-            .iter()
-            .for_each(|&(byte, to)| table.set(state, byte, to));
+        edges.iter().for_each(|&(byte, to)| table.set(state, byte, to));
         self.by_edges.insert(edges, state);
         state
     }
@@ -204,17 +184,9 @@ mod tests {
         assert_eq!(any.len() - 1, 14, "{any:?}");
         assert!(any.accepts("a\u{7f}é€😀".as_bytes()));
         assert!(any.accepts(br#"\"\\\b\f\n\r\t\u0000\u001f\u000b"#));
-        for bad in [
-            &br#"\/"#[..],
-            b"\"",
-            b"\n",
-            br"\u0061",
-            br"\u000A",
-            br"\u0008",
-            br"\u0020",
-            b"\\",
-            b"\xff",
-        ] {
+        for bad in
+            [&br#"\/"#[..], b"\"", b"\n", br"\u0061", br"\u000A", br"\u0008", br"\u0020", b"\\", b"\xff"]
+        {
             assert!(!any.accepts(bad), "{bad:?}");
         }
         assert!(!any.accepts(b"\xed\xa0\x80"), "surrogates have no UTF-8");

@@ -30,13 +30,8 @@ impl Table {
     /// A table over `classes`, numbered from 0 without gaps, with only the dead state.
     pub fn new(classes: Box<[u8; 256]>) -> Table {
         let stride = classes.iter().max().map_or(1, |&c| usize::from(c) + 1);
-        let mut table = Table {
-            classes,
-            stride,
-            rows: Vec::new(),
-            accepting: Vec::new(),
-            boundary: Vec::new(),
-        };
+        let mut table =
+            Table { classes, stride, rows: Vec::new(), accepting: Vec::new(), boundary: Vec::new() };
         table.push(false, true);
         table
     }
@@ -44,8 +39,7 @@ impl Table {
     /// Adds a state without successors.
     pub fn push(&mut self, accepting: bool, boundary: bool) -> DfaState {
         let state = self.accepting.len() as DfaState;
-        self.rows
-            .resize(self.rows.len() + self.stride, ByteDfa::DEAD);
+        self.rows.resize(self.rows.len() + self.stride, ByteDfa::DEAD);
         self.accepting.push(accepting);
         self.boundary.push(boundary);
         state
@@ -75,15 +69,10 @@ impl Table {
     /// The automaton that starts in `start`, in normal form.
     pub fn finish(self, start: DfaState) -> ByteDfa {
         let live = self.live();
-        let identity: Vec<u32> = (0..self.len() as u32)
-            .map(|s| if live[s as usize] { s } else { 0 })
-            .collect();
+        let identity: Vec<u32> =
+            (0..self.len() as u32).map(|s| if live[s as usize] { s } else { 0 }).collect();
         let trimmed = self.quotient(start, &identity).merge_columns();
-        let transitions = trimmed
-            .rows
-            .iter()
-            .filter(|&&to| to != ByteDfa::DEAD)
-            .count();
+        let transitions = trimmed.rows.iter().filter(|&&to| to != ByteDfa::DEAD).count();
         if transitions == 0 || transitions > MINIMISE_TRANSITIONS {
             return trimmed.into_dfa();
         }
@@ -95,10 +84,7 @@ impl Table {
         for s in (1..trimmed.len()).rev() {
             representative[block_of[s] as usize] = s as u32;
         }
-        let merged: Vec<u32> = block_of
-            .iter()
-            .map(|&b| representative[b as usize])
-            .collect();
+        let merged: Vec<u32> = block_of.iter().map(|&b| representative[b as usize]).collect();
         trimmed.quotient(1, &merged).merge_columns().into_dfa()
     }
 
@@ -121,9 +107,7 @@ impl Table {
         }
         let mut live = self.accepting.clone();
         live[0] = false;
-        let mut work: Vec<u32> = (1..self.len() as u32)
-            .filter(|&s| live[s as usize])
-            .collect();
+        let mut work: Vec<u32> = (1..self.len() as u32).filter(|&s| live[s as usize]).collect();
         while let Some(s) = work.pop() {
             for &p in &from[first[s as usize] as usize..first[s as usize + 1] as usize] {
                 if p != 0 && !live[p as usize] {
@@ -147,10 +131,7 @@ impl Table {
         }
         let mut id = vec![ByteDfa::DEAD; self.len()];
         let mut order = vec![start];
-        id[start as usize] = out.push(
-            self.accepting[start as usize],
-            self.boundary[start as usize],
-        );
+        id[start as usize] = out.push(self.accepting[start as usize], self.boundary[start as usize]);
         let mut done = 0;
         while done < order.len() {
             let old = order[done];
@@ -161,8 +142,7 @@ impl Table {
                     continue;
                 }
                 if id[to as usize] == ByteDfa::DEAD {
-                    id[to as usize] =
-                        out.push(self.accepting[to as usize], self.boundary[to as usize]);
+                    id[to as usize] = out.push(self.accepting[to as usize], self.boundary[to as usize]);
                     order.push(to);
                 }
                 out.rows[done * self.stride + class] = id[to as usize];
@@ -179,11 +159,7 @@ impl Table {
                 *h = (h.rotate_left(5) ^ u64::from(to)).wrapping_mul(0x517c_c1b7_2722_0a95);
             }
         }
-        let equal = |a: usize, b: usize| {
-            self.rows
-                .chunks_exact(self.stride)
-                .all(|row| row[a] == row[b])
-        };
+        let equal = |a: usize, b: usize| self.rows.chunks_exact(self.stride).all(|row| row[a] == row[b]);
         let mut kept: Vec<usize> = Vec::new();
         let mut new_class: Vec<Option<u8>> = vec![None; self.stride];
         let mut by_hash: FxHashMap<u64, u8> = FxHashMap::default();
@@ -211,13 +187,7 @@ impl Table {
         for row in self.rows.chunks_exact(self.stride) {
             rows.extend(kept.iter().map(|&c| row[c]));
         }
-        Table {
-            classes,
-            stride: kept.len(),
-            rows,
-            accepting: self.accepting,
-            boundary: self.boundary,
-        }
+        Table { classes, stride: kept.len(), rows, accepting: self.accepting, boundary: self.boundary }
     }
 
     /// The table as it is. Only for tables out of [`Table::quotient`], whose start is state 1.

@@ -23,8 +23,7 @@ pub(super) fn unfold<S: Clone + Eq + Hash>(
 ) -> Option<ByteDfa> {
     let mut classes = Box::new([0u8; 256]);
     for (i, set) in alphabet.iter().enumerate() {
-        set.bytes()
-            .for_each(|b| classes[usize::from(b)] = i as u8 + 1);
+        set.bytes().for_each(|b| classes[usize::from(b)] = i as u8 + 1);
     }
     let mut table = Table::new(classes);
     let mut ids: FxHashMap<S, DfaState> = FxHashMap::default();

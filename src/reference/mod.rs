@@ -74,7 +74,11 @@ impl Configuration {
                     }
                 }
                 ActionKind::Leave | ActionKind::Choose => {
-                    let outcome = if action.kind() == ActionKind::Leave { Some(index) } else { choose(g, index, self.seen) };
+                    let outcome = if action.kind() == ActionKind::Leave {
+                        Some(index)
+                    } else {
+                        choose(g, index, self.seen)
+                    };
                     if !outcome.is_some_and(|o| self.leave(g, o)) {
                         return false;
                     }
@@ -93,6 +97,9 @@ impl Configuration {
             if extra.chain_to == 0 || self.count < extra.chain_at {
                 let keys = &g.keys()[extra.keys as usize];
                 if keys.under != 0 && keys.under & !self.seen == 0 || keys.set & self.seen != 0 {
+                    return false;
+                }
+                if keys.closes != 0 && choose(g, keys.closes - 1, self.seen).is_none() {
                     return false;
                 }
                 self.seen |= keys.set;
@@ -206,7 +213,13 @@ impl Configuration {
 
     /// The configuration after the token, if it is legal with `budget` tokens left, itself included.
     /// Stop tokens change nothing and are legal where the text is complete.
-    pub fn after_token(&self, g: &Grammar, vocab: &Vocabulary, token: u32, budget: Option<u64>) -> Option<Self> {
+    pub fn after_token(
+        &self,
+        g: &Grammar,
+        vocab: &Vocabulary,
+        token: u32,
+        budget: Option<u64>,
+    ) -> Option<Self> {
         if vocab.is_stop(token) {
             return self.is_complete(g).then(|| self.clone());
         }
@@ -231,7 +244,8 @@ impl Configuration {
 fn action(g: &Grammar, state: u32, byte: u8) -> PackedAction {
     let row = &g.rows()[g.states()[state as usize].row as usize..];
     let ranges = &row[2..][..2 * row[1] as usize];
-    let found = ranges.chunks_exact(2).find(|r| r[0] & 0xff <= u32::from(byte) && u32::from(byte) <= r[0] >> 8);
+    let found =
+        ranges.chunks_exact(2).find(|r| r[0] & 0xff <= u32::from(byte) && u32::from(byte) <= r[0] >> 8);
     PackedAction(found.map_or(row[0], |r| r[1]))
 }
 

@@ -10,12 +10,7 @@ impl<'a> Lowering<'a> {
     /// Pushes what the keywords for arrays assert, as one node.
     ///
     /// Up to draft 2019-09 `items` may be a list, with `additionalItems` for what follows it.
-    pub fn array(
-        &mut self,
-        map: &'a Map<String, Value>,
-        types: Types,
-        all: &mut Vec<NodeId>,
-    ) -> Result<()> {
+    pub fn array(&mut self, map: &'a Map<String, Value>, types: Types, all: &mut Vec<NodeId>) -> Result<()> {
         let range = self.range(map, "minItems", "maxItems")?;
         let prefix = match map.get("prefixItems") {
             None => None,
@@ -31,9 +26,7 @@ impl<'a> Lowering<'a> {
         let items = map.get("items");
         let (prefix, rest) = match items {
             Some(Value::Array(_)) if !self.draft.items_list() || prefix.is_some() => {
-                return Err(
-                    self.invalid("items", "one schema; the list of schemas is \"prefixItems\"")
-                );
+                return Err(self.invalid("items", "one schema; the list of schemas is \"prefixItems\""));
             }
             Some(Value::Array(list)) => {
                 (Some(("items", list)), ("additionalItems", map.get("additionalItems")))

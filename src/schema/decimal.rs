@@ -59,8 +59,7 @@ impl Decimal {
             return None;
         }
         let digit = |i| self.digits.get(i).copied().unwrap_or(0);
-        (0..self.exponent as usize)
-            .try_fold(0u64, |n, i| n.checked_mul(10)?.checked_add(u64::from(digit(i))))
+        (0..self.exponent as usize).try_fold(0u64, |n, i| n.checked_mul(10)?.checked_add(u64::from(digit(i))))
     }
 }
 
@@ -92,13 +91,9 @@ mod tests {
 
     #[test]
     fn spellings_of_a_value_are_equal() {
-        for (a, b) in [
-            ("1", "1.0"),
-            ("100", "1e2"),
-            ("0.5", "5E-1"),
-            ("-0", "0.00e7"),
-            ("120.50", "1.205e+2"),
-        ] {
+        for (a, b) in
+            [("1", "1.0"), ("100", "1e2"), ("0.5", "5E-1"), ("-0", "0.00e7"), ("120.50", "1.205e+2")]
+        {
             assert_eq!(Decimal::new(a), Decimal::new(b), "{a} {b}");
         }
     }

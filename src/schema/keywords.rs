@@ -71,17 +71,14 @@ pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
         }
         "required" | "minItems" | "maxItems" => enforced(Holds::Nothing),
         "properties" => enforced(Holds::Children),
-        "additionalProperties" | "items" | "prefixItems" | "additionalItems" => {
-            enforced(Holds::Child)
-        }
+        "additionalProperties" | "items" | "prefixItems" | "additionalItems" => enforced(Holds::Child),
         "anyOf" => enforced(Holds::InPlace),
 
         "allOf" => refused(TypeSet::ALL, never, "merge its schemas into one"),
         "oneOf" => refused(TypeSet::ALL, never, ALTERNATIVES),
         "not" => refused(TypeSet::ALL, |v, _| *v == Value::Bool(false), PLAIN),
         "if" => {
-            let alone =
-                |_: &Value, m: &Map<_, _>| !m.contains_key("then") && !m.contains_key("else");
+            let alone = |_: &Value, m: &Map<_, _>| !m.contains_key("then") && !m.contains_key("else");
             refused(TypeSet::ALL, alone, ALTERNATIVES)
         }
         "then" | "else" => refused(TypeSet::ALL, |_, m| !m.contains_key("if"), ALTERNATIVES),
@@ -89,27 +86,20 @@ pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
 
         "patternProperties" => refused(TypeSet::OBJECT, empty_object, CLOSED),
         "propertyNames" => refused(TypeSet::OBJECT, accepts_all, CLOSED),
-        "minProperties" => refused(
-            TypeSet::OBJECT,
-            |v, _| v.as_f64() == Some(0.0),
-            "list the names under required",
-        ),
-        "maxProperties" => refused(
-            TypeSet::OBJECT,
-            never,
-            "declare the names and set additionalProperties to false",
-        ),
+        "minProperties" => {
+            refused(TypeSet::OBJECT, |v, _| v.as_f64() == Some(0.0), "list the names under required")
+        }
+        "maxProperties" => {
+            refused(TypeSet::OBJECT, never, "declare the names and set additionalProperties to false")
+        }
         "dependencies" | "dependentRequired" | "dependentSchemas" => {
             refused(TypeSet::OBJECT, empty_object, ALTERNATIVES)
         }
-        "unevaluatedProperties" => {
-            refused(TypeSet::OBJECT, accepts_all, "write additionalProperties")
-        }
+        "unevaluatedProperties" => refused(TypeSet::OBJECT, accepts_all, "write additionalProperties"),
 
         "contains" => {
             let idle = |_: &Value, m: &Map<String, Value>| {
-                m.get("minContains").and_then(Value::as_f64) == Some(0.0)
-                    && !m.contains_key("maxContains")
+                m.get("minContains").and_then(Value::as_f64) == Some(0.0) && !m.contains_key("maxContains")
             };
             refused(TypeSet::ARRAY, idle, PLAIN)
         }
@@ -121,16 +111,12 @@ pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
         }
 
         // They qualify `contains`, where they are judged.
-        "minContains" | "maxContains" => {
-            Some(Keyword { role: Role::Ignored, holds: Holds::Nothing })
-        }
+        "minContains" | "maxContains" => Some(Keyword { role: Role::Ignored, holds: Holds::Nothing }),
 
-        "$schema" | "$id" | "id" | "$anchor" | "$dynamicAnchor" | "$recursiveAnchor"
-        | "$vocabulary" | "$comment" | "$defs" | "definitions" | "title" | "description"
-        | "default" | "examples" | "deprecated" | "readOnly" | "writeOnly" | "contentEncoding"
-        | "contentMediaType" | "contentSchema" => {
-            Some(Keyword { role: Role::Ignored, holds: Holds::Nothing })
-        }
+        "$schema" | "$id" | "id" | "$anchor" | "$dynamicAnchor" | "$recursiveAnchor" | "$vocabulary"
+        | "$comment" | "$defs" | "definitions" | "title" | "description" | "default" | "examples"
+        | "deprecated" | "readOnly" | "writeOnly" | "contentEncoding" | "contentMediaType"
+        | "contentSchema" => Some(Keyword { role: Role::Ignored, holds: Holds::Nothing }),
         _ => None,
     }
 }

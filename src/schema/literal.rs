@@ -49,17 +49,12 @@ impl<'a> Lowering<'a> {
             match value {
                 Value::String(s) => strings.push(s.clone()),
                 Value::Number(n) => {
-                    let spec = NumberSpec {
-                        constant: Some(n.as_str().to_owned()),
-                        ..NumberSpec::default()
-                    };
+                    let spec = NumberSpec { constant: Some(n.as_str().to_owned()), ..NumberSpec::default() };
                     numbers.push(self.number_leaf(spec, keyword)?);
                 }
                 Value::Bool(b) => booleans[usize::from(*b)] = true,
                 Value::Null => types = types.union(TypeSet::NULL),
-                Value::Array(_) | Value::Object(_) => {
-                    nested.push(self.nested_value(value, keyword)?)
-                }
+                Value::Array(_) | Value::Object(_) => nested.push(self.nested_value(value, keyword)?),
             }
         }
         let mut any = Vec::new();
@@ -108,11 +103,7 @@ impl<'a> Lowering<'a> {
                 let mut properties = Vec::with_capacity(map.len());
                 for (name, value) in map {
                     let schema = self.one_of_values([value], keyword)?;
-                    properties.push(Property {
-                        name: Arc::from(name.as_str()),
-                        schema,
-                        required: true,
-                    });
+                    properties.push(Property { name: Arc::from(name.as_str()), schema, required: true });
                 }
                 let declared = properties.len() as u32;
                 let leaf = self.ir.object(properties, declared, FALSE);

@@ -96,12 +96,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Lowers the `index`th subschema of a keyword that holds a list.
-    pub fn child_of_list(
-        &mut self,
-        keyword: &str,
-        index: usize,
-        schema: &'a Value,
-    ) -> Result<NodeId> {
+    pub fn child_of_list(&mut self, keyword: &str, index: usize, schema: &'a Value) -> Result<NodeId> {
         self.child(&[keyword, &index.to_string()], schema)
     }
 
@@ -199,8 +194,7 @@ impl<'a> Lowering<'a> {
 
     fn refuse_unsupported(&mut self, map: &Map<String, Value>, types: Types) -> Result<()> {
         for (name, value) in map {
-            if let Some(Role::Refused { about, idle, way_out }) =
-                keyword(name, self.draft).map(|k| k.role)
+            if let Some(Role::Refused { about, idle, way_out }) = keyword(name, self.draft).map(|k| k.role)
                 && about.intersection(types.set) != TypeSet::NONE
                 && !idle(value, map)
             {
@@ -260,16 +254,10 @@ impl<'a> Lowering<'a> {
     }
 
     /// A pair of count keywords as a range, or `None` if neither is there.
-    pub fn range(
-        &self,
-        map: &Map<String, Value>,
-        min: &str,
-        max: &str,
-    ) -> Result<Option<crate::ir::Range>> {
+    pub fn range(&self, map: &Map<String, Value>, min: &str, max: &str) -> Result<Option<crate::ir::Range>> {
         let (least, most) = (self.count(map, min)?, self.count(map, max)?);
         if least == Some(u32::MAX) {
-            let message =
-                format!("{} is more than any text can have; write a smaller number", u32::MAX);
+            let message = format!("{} is more than any text can have; write a smaller number", u32::MAX);
             return Err(self.error_at(min, ErrorKind::LimitExceeded, message));
         }
         let range = crate::ir::Range { min: least.unwrap_or(0), max: most.unwrap_or(u32::MAX) };
@@ -312,11 +300,7 @@ impl<'a> Lowering<'a> {
 
     /// The error that a keyword's value is not `expected`.
     pub fn invalid(&self, keyword: &str, expected: &str) -> Error {
-        self.error_at(
-            keyword,
-            ErrorKind::InvalidSchema,
-            format!("\"{keyword}\" must be {expected}"),
-        )
+        self.error_at(keyword, ErrorKind::InvalidSchema, format!("\"{keyword}\" must be {expected}"))
     }
 
     /// An error at a keyword of the current schema.

@@ -104,8 +104,7 @@ pub struct Lowered {
 pub fn parse(text: &str, options: &SchemaOptions) -> Result<Lowered> {
     let max = options.limits.max_bytes;
     if text.len() > max {
-        let message =
-            format!("the schema is {} bytes long, the limit max_bytes is {max}", text.len());
+        let message = format!("the schema is {} bytes long, the limit max_bytes is {max}", text.len());
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
     let value: Value = serde_json::from_str(text).map_err(|e| {

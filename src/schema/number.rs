@@ -11,12 +11,7 @@ use crate::pattern::{Bound, NumberSpec};
 
 impl<'a> Lowering<'a> {
     /// Pushes what the keywords for numbers assert, as one node.
-    pub fn number(
-        &mut self,
-        map: &'a Map<String, Value>,
-        types: Types,
-        all: &mut Vec<NodeId>,
-    ) -> Result<()> {
+    pub fn number(&mut self, map: &'a Map<String, Value>, types: Types, all: &mut Vec<NodeId>) -> Result<()> {
         let spec = NumberSpec {
             integer: types.integer,
             minimum: self.bound(map, "minimum", "exclusiveMinimum", Decimal::gt)?,

@@ -13,12 +13,7 @@ impl<'a> Lowering<'a> {
     /// Pushes what the keywords for objects assert, as one node.
     ///
     /// The subschemas of a schema that is never an object are not looked at.
-    pub fn object(
-        &mut self,
-        map: &'a Map<String, Value>,
-        types: Types,
-        all: &mut Vec<NodeId>,
-    ) -> Result<()> {
+    pub fn object(&mut self, map: &'a Map<String, Value>, types: Types, all: &mut Vec<NodeId>) -> Result<()> {
         let declared = match map.get("properties") {
             None => None,
             Some(Value::Object(declared)) => Some(declared),
@@ -44,11 +39,7 @@ impl<'a> Lowering<'a> {
             let next = properties.len();
             let at = *index.entry(name).or_insert(next);
             if at == next {
-                properties.push(Property {
-                    name: Arc::from(name),
-                    schema: additional,
-                    required: true,
-                });
+                properties.push(Property { name: Arc::from(name), schema: additional, required: true });
             }
             properties[at].required = true;
         }

@@ -17,11 +17,7 @@ pub(super) fn push(pointer: &mut String, token: &str) {
 
 /// A token as it was before escaping.
 pub(super) fn unescape(token: &str) -> Cow<'_, str> {
-    if token.contains('~') {
-        token.replace("~1", "/").replace("~0", "~").into()
-    } else {
-        token.into()
-    }
+    if token.contains('~') { token.replace("~1", "/").replace("~0", "~").into() } else { token.into() }
 }
 
 /// The bytes behind `%XX` in a URI fragment, or `None` if they are not UTF-8 or an escape is broken.
@@ -54,8 +50,7 @@ pub(super) fn keep(pointer: &str) -> Arc<str> {
     if pointer.len() <= 2 * HALF {
         return Arc::from(pointer);
     }
-    let boundary =
-        |from: usize| (from..).find(|&i| pointer.is_char_boundary(i)).unwrap_or(pointer.len());
+    let boundary = |from: usize| (from..).find(|&i| pointer.is_char_boundary(i)).unwrap_or(pointer.len());
     let (head, tail) = (boundary(HALF), boundary(pointer.len() - HALF));
     Arc::from(format!("{}…{}", &pointer[..head], &pointer[tail..]))
 }

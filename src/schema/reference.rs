@@ -89,8 +89,7 @@ impl<'a> References<'a> {
             unguarded.push(to_unguarded);
         }
         if let Some(cycle) = depth_first(&unguarded).cycle {
-            let named =
-                cycle.iter().take(MAX_CHAIN).map(|&t| format!("#{}", all.targets[t].pointer));
+            let named = cycle.iter().take(MAX_CHAIN).map(|&t| format!("#{}", all.targets[t].pointer));
             let mut chain: Vec<String> = named.collect();
             if cycle.len() > MAX_CHAIN {
                 chain.push("…".to_owned());
@@ -110,10 +109,7 @@ impl<'a> References<'a> {
     pub fn target(&self, reference: &Value) -> Result<TargetId> {
         self.resolved.get(&place(reference)).cloned().unwrap_or_else(|| {
             // Every schema that is lowered was searched; this keeps a slip from being a panic.
-            Err(Error::new(
-                ErrorKind::UnresolvedReference,
-                "the reference was not found in the document",
-            ))
+            Err(Error::new(ErrorKind::UnresolvedReference, "the reference was not found in the document"))
         })
     }
 
@@ -132,22 +128,17 @@ impl<'a> References<'a> {
         let (base, fragment) = text.split_once('#').unwrap_or((text, ""));
         let root = self.targets[0].schema;
         if base.is_empty() && embedded {
-            return unresolved(
-                "it is relative to the identifier of a subschema; remove that identifier",
-            );
+            return unresolved("it is relative to the identifier of a subschema; remove that identifier");
         }
         if !base.is_empty() && !is_root_id(root, base, embedded) {
-            return unresolved(
-                "it leads to another document; copy that into $defs and refer to it there",
-            );
+            return unresolved("it leads to another document; copy that into $defs and refer to it there");
         }
         let Some(path) = pointer::percent_decode(fragment) else {
             return unresolved("its fragment is not percent-encoded UTF-8");
         };
         if !path.is_empty() && !path.starts_with('/') {
-            let message = format!(
-                "\"$ref\": {text:?} names an anchor; write a JSON pointer such as #/$defs/name"
-            );
+            let message =
+                format!("\"$ref\": {text:?} names an anchor; write a JSON pointer such as #/$defs/name");
             return Err(Error::new(ErrorKind::UnsupportedKeyword, message));
         }
         let mut target = Target { schema: root, pointer: String::new(), embedded: false };

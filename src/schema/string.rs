@@ -11,12 +11,7 @@ impl<'a> Lowering<'a> {
     /// Pushes what the keywords for strings assert.
     ///
     /// Formats are formats *of strings*: `{"type":"integer","format":"int32"}` asserts nothing.
-    pub fn string(
-        &mut self,
-        map: &'a Map<String, Value>,
-        types: Types,
-        all: &mut Vec<NodeId>,
-    ) -> Result<()> {
+    pub fn string(&mut self, map: &'a Map<String, Value>, types: Types, all: &mut Vec<NodeId>) -> Result<()> {
         let length = self.range(map, "minLength", "maxLength")?;
         let relevant = types.set.contains(TypeSet::STRING);
         if let Some(range) = length.filter(|_| relevant) {

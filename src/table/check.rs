@@ -76,7 +76,7 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
             }
         }
     }
-    if keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len()) {
+    if keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len() || k.closes as usize > choices.len()) {
         return bad("a register of keys");
     }
     for s in sites {
@@ -84,7 +84,8 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
             let end = u64::from(from) + u64::from(count) * u64::from(each);
             (end <= lists.len() as u64).then(|| &lists[from as usize..end as usize])
         };
-        let (Some(variants), Some(targets)) = (list(s.variants, s.variant_count, 2), list(s.targets, s.target_count, 1))
+        let (Some(variants), Some(targets)) =
+            (list(s.variants, s.variant_count, 2), list(s.targets, s.target_count, 1))
         else {
             return bad("a site");
         };

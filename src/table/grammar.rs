@@ -139,18 +139,23 @@ impl Grammar {
     /// # Errors
     /// [`ErrorKind::CorruptGrammar`] if it is not one, of another version, or damaged anywhere.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |why: &str| Error::new(ErrorKind::CorruptGrammar, format!("{why}; compile the schema again"));
+        let corrupt =
+            |why: &str| Error::new(ErrorKind::CorruptGrammar, format!("{why}; compile the schema again"));
         if bytes.len() < size_of::<Header>() || bytes.len() % 8 != 0 {
             return Err(corrupt("the block is cut short"));
         }
         let mut block = vec![0u64; bytes.len() / 8].into_boxed_slice();
         bytemuck::cast_slice_mut::<u64, u8>(&mut block).copy_from_slice(bytes);
-        let header: Header = *bytemuck::from_bytes(&bytemuck::cast_slice::<u64, u8>(&block)[..size_of::<Header>()]);
+        let header: Header =
+            *bytemuck::from_bytes(&bytemuck::cast_slice::<u64, u8>(&block)[..size_of::<Header>()]);
         if header.magic != MAGIC {
             return Err(corrupt("this is no compiled grammar (or one of another byte order)"));
         }
         if header.version != VERSION {
-            return Err(corrupt(&format!("the grammar has version {}, this library reads {VERSION}", header.version)));
+            return Err(corrupt(&format!(
+                "the grammar has version {}, this library reads {VERSION}",
+                header.version
+            )));
         }
         if header.size as usize != bytes.len() {
             return Err(corrupt("the block has another length than it was written with"));
@@ -246,5 +251,7 @@ impl std::fmt::Debug for Grammar {
 
 /// FNV-1a over 64-bit words, of everything after the checksum itself.
 fn checksum(block: &[u64]) -> u64 {
-    block[2..].iter().fold(0xcbf2_9ce4_8422_2325, |h, &w| (h ^ w).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23))
+    block[2..]
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |h, &w| (h ^ w).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23))
 }

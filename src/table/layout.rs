@@ -76,8 +76,8 @@ pub struct KeyInfo {
     pub rest: u32,
     /// Spaces per level of the rest of the member.
     pub rest_spaces: u32,
-    /// 0.
-    pub padding: u32,
+    /// If not 0, one of the choices from this index − 1 on must hold on arrival.
+    pub closes: u32,
 }
 
 /// What a member of each name costs.
@@ -177,7 +177,9 @@ impl PackedAction {
     /// Packs; `index` must not exceed [`MAX_INDEX`].
     pub fn new(kind: ActionKind, flag: bool, space: bool, index: u32) -> Self {
         debug_assert!(index <= MAX_INDEX);
-        PackedAction((kind as u32) << 29 | u32::from(flag) * Self::FLAG | u32::from(space) * Self::SPACE | index)
+        PackedAction(
+            (kind as u32) << 29 | u32::from(flag) * Self::FLAG | u32::from(space) * Self::SPACE | index,
+        )
     }
 
     /// The kind; values that no writer produces are dead.

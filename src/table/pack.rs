@@ -43,7 +43,10 @@ impl<T: Copy + Eq + Hash> Pool<T> {
 pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Grammar> {
     let n = machine.states.len();
     if n.max(machine.sites.len()) > MAX_INDEX as usize {
-        return Err(Error::new(ErrorKind::LimitExceeded, "the schema needs more states than an index can hold"));
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            "the schema needs more states than an index can hold",
+        ));
     }
     let mut s = Sections::default();
     let mut choice_starts = Vec::with_capacity(machine.choices.len());
@@ -53,7 +56,8 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             s.choices.push(Choice { keys, outcome, last: u32::from(i + 1 == list.len()) });
         }
     }
-    let none = Extra { chain_at: u32::MAX, chain_to: 0, cost_at: 0, cost_per_tick: 0, cost_spaces: 0, keys: 0 };
+    let none =
+        Extra { chain_at: u32::MAX, chain_to: 0, cost_at: 0, cost_per_tick: 0, cost_spaces: 0, keys: 0 };
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
     let mut rows: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
@@ -75,7 +79,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
                 written_spaces: k.written.1,
                 rest: k.rest.0,
                 rest_spaces: k.rest.1,
-                padding: 0,
+                closes: k.closes.checked_sub(1).map_or(0, |choice| choice_starts[choice as usize] + 1),
             })
         });
         let (chain_at, chain_to) = state.chain.unwrap_or((u32::MAX, 0));
@@ -151,11 +155,15 @@ fn row_words(row: &Row, id: StateId, choices: &[u32]) -> Vec<u32> {
     let pack = |action: Action| {
         let packed = match action {
             Action::Dead => PackedAction::DEAD,
-            Action::Stay { to, tick, space } if to == id + 1 => PackedAction::new(ActionKind::Next, tick, space, 0),
+            Action::Stay { to, tick, space } if to == id + 1 => {
+                PackedAction::new(ActionKind::Next, tick, space, 0)
+            }
             Action::Stay { to, tick, space } => PackedAction::new(ActionKind::Stay, tick, space, to),
             Action::Enter { site, read } => PackedAction::new(ActionKind::Enter, read, false, site),
             Action::Leave { outcome, read } => PackedAction::new(ActionKind::Leave, read, false, outcome),
-            Action::Choose { choice } => PackedAction::new(ActionKind::Choose, true, false, choices[choice as usize]),
+            Action::Choose { choice } => {
+                PackedAction::new(ActionKind::Choose, true, false, choices[choice as usize])
+            }
         };
         packed.0
     };
@@ -165,4 +173,3 @@ fn row_words(row: &Row, id: StateId, choices: &[u32]) -> Vec<u32> {
     }
     words
 }
-

@@ -21,11 +21,7 @@ enum Step {
     /// Every occurrence of one string becomes another.
     Replace { from: String, to: String },
     /// Up to `start` leading and `stop` trailing occurrences of a character go.
-    Strip {
-        content: char,
-        start: usize,
-        stop: usize,
-    },
+    Strip { content: char, start: usize, stop: usize },
 }
 
 /// Token string → bytes.
@@ -57,10 +53,7 @@ impl TokenDecoder {
                 Some("Metaspace") => steps.push(metaspace(part)),
                 Some("Replace") if part["pattern"]["String"] == " " => {
                     let from = part["content"].as_str().unwrap_or(META_SPACE).to_owned();
-                    steps.push(Step::Replace {
-                        from,
-                        to: " ".into(),
-                    });
+                    steps.push(Step::Replace { from, to: " ".into() });
                 }
                 _ => {}
             }
@@ -101,11 +94,7 @@ impl TokenDecoder {
                     }
                 }
                 Step::Replace { from, to } => text = text.replace(from.as_str(), to),
-                Step::Strip {
-                    content,
-                    start,
-                    stop,
-                } => text = strip(&text, *content, *start, *stop),
+                Step::Strip { content, start, stop } => text = strip(&text, *content, *start, *stop),
             }
         }
         text.into_bytes()
@@ -116,18 +105,10 @@ impl TokenDecoder {
 /// after that is stripped from the ends of the whole text, not from each token.
 fn push_steps(steps: &mut Vec<Step>, fused: &mut bool, decoder: &Value, at: &str) -> Result<()> {
     let kind = decoder["type"].as_str().unwrap_or("");
-    let refuse = |why: &str| {
-        Err(Error::at(
-            ErrorKind::Vocabulary,
-            at,
-            format!("decoder {kind:?} {why}"),
-        ))
-    };
+    let refuse = |why: &str| Err(Error::at(ErrorKind::Vocabulary, at, format!("decoder {kind:?} {why}")));
     match kind {
         "Sequence" => {
-            let parts = decoder["decoders"]
-                .as_array()
-                .map_or(&[][..], Vec::as_slice);
+            let parts = decoder["decoders"].as_array().map_or(&[][..], Vec::as_slice);
             for (i, part) in parts.iter().enumerate() {
                 push_steps(steps, fused, part, &format!("{at}/decoders/{i}"))?;
             }
@@ -137,19 +118,14 @@ fn push_steps(steps: &mut Vec<Step>, fused: &mut bool, decoder: &Value, at: &str
         "Metaspace" => steps.push(metaspace(decoder)),
         "Fuse" => *fused = true,
         "Replace" => {
-            let (Some(from), Some(to)) = (
-                decoder["pattern"]["String"].as_str(),
-                decoder["content"].as_str(),
-            ) else {
+            let (Some(from), Some(to)) = (decoder["pattern"]["String"].as_str(), decoder["content"].as_str())
+            else {
                 return refuse(
                     "replaces a regular expression; only a fixed string can be undone token by token",
                 );
             };
             if !from.is_empty() {
-                steps.push(Step::Replace {
-                    from: from.into(),
-                    to: to.into(),
-                });
+                steps.push(Step::Replace { from: from.into(), to: to.into() });
             }
         }
         "Strip" if *fused => {}
@@ -159,11 +135,7 @@ fn push_steps(steps: &mut Vec<Step>, fused: &mut bool, decoder: &Value, at: &str
             let Some(content) = content else {
                 return refuse("does not say what to strip");
             };
-            steps.push(Step::Strip {
-                content,
-                start: count("start"),
-                stop: count("stop"),
-            });
+            steps.push(Step::Strip { content, start: count("start"), stop: count("stop") });
         }
         "WordPiece" | "CTC" | "BPEDecoder" => {
             return refuse(
@@ -181,15 +153,8 @@ fn push_steps(steps: &mut Vec<Step>, fused: &mut bool, decoder: &Value, at: &str
 }
 
 fn metaspace(part: &Value) -> Step {
-    let from = part["replacement"]
-        .as_str()
-        .filter(|s| !s.is_empty())
-        .unwrap_or(META_SPACE)
-        .to_owned();
-    Step::Replace {
-        from,
-        to: " ".into(),
-    }
+    let from = part["replacement"].as_str().filter(|s| !s.is_empty()).unwrap_or(META_SPACE).to_owned();
+    Step::Replace { from, to: " ".into() }
 }
 
 /// The parts of a possibly nested `Sequence`.
@@ -222,17 +187,8 @@ fn byte_of(c: char) -> Option<u8> {
 }
 
 fn strip(text: &str, content: char, start: usize, stop: usize) -> String {
-    let leading = text
-        .chars()
-        .take(start)
-        .take_while(|&c| c == content)
-        .count();
+    let leading = text.chars().take(start).take_while(|&c| c == content).count();
     let text = &text[leading * content.len_utf8()..];
-    let trailing = text
-        .chars()
-        .rev()
-        .take(stop)
-        .take_while(|&c| c == content)
-        .count();
+    let trailing = text.chars().rev().take(stop).take_while(|&c| c == content).count();
     text[..text.len() - trailing * content.len_utf8()].to_owned()
 }

@@ -102,11 +102,7 @@ impl Vocabulary {
 
     /// The bytes of `ids`, one after another; special tokens and unknown ids contribute nothing.
     pub fn decode(&self, ids: &[u32]) -> Vec<u8> {
-        ids.iter()
-            .filter_map(|&id| self.bytes(id))
-            .flatten()
-            .copied()
-            .collect()
+        ids.iter().filter_map(|&id| self.bytes(id)).flatten().copied().collect()
     }
 
     /// Whether every id has bytes and together they are `text`.

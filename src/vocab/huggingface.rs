@@ -98,10 +98,7 @@ impl<'de> Deserialize<'de> for ModelVocab {
                 f.write_str("an object from token to id, or a list of [token, score]")
             }
 
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<ModelVocab, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<ModelVocab, A::Error> {
                 let mut tokens = Vec::new();
                 while let Some((token, id)) = map.next_entry()? {
                     tokens.push((id, token));
@@ -109,10 +106,7 @@ impl<'de> Deserialize<'de> for ModelVocab {
                 Ok(ModelVocab(tokens))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> std::result::Result<ModelVocab, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<ModelVocab, A::Error> {
                 let mut tokens = Vec::new();
                 while let Some((token, _score)) = seq.next_element::<(String, IgnoredAny)>()? {
                     tokens.push((tokens.len() as u32, token));
@@ -135,11 +129,7 @@ impl Vocabulary {
     /// one), gives one id to two tokens, or `options` do not fit it.
     pub fn from_tokenizer_json(json: &[u8], options: &TokenizerOptions) -> Result<Self> {
         let file: TokenizerFile = serde_json::from_slice(json).map_err(|e| {
-            let kind = if e.is_data() {
-                ErrorKind::Vocabulary
-            } else {
-                ErrorKind::InvalidJson
-            };
+            let kind = if e.is_data() { ErrorKind::Vocabulary } else { ErrorKind::InvalidJson };
             Error::new(kind, format!("not a tokenizer.json: {e}"))
         })?;
         if file.model.kind.as_deref() == Some("WordPiece") {
@@ -151,12 +141,7 @@ impl Vocabulary {
             ));
         }
         let byte_fallback = file.model.byte_fallback.unwrap_or(false);
-        let decoder = TokenDecoder::new(
-            &file.decoder,
-            &file.pre_tokenizer,
-            &file.normalizer,
-            byte_fallback,
-        )?;
+        let decoder = TokenDecoder::new(&file.decoder, &file.pre_tokenizer, &file.normalizer, byte_fallback)?;
         let (table, specials) = token_bytes(&file, &decoder)?;
 
         let name = options.name.as_deref().unwrap_or("tokenizer.json");
@@ -188,8 +173,7 @@ impl Vocabulary {
     pub fn from_file(path: impl AsRef<Path>, options: &TokenizerOptions) -> Result<Self> {
         let path = path.as_ref();
         let read = |path: &Path| {
-            std::fs::read(path)
-                .map_err(|e| Error::new(ErrorKind::Io, format!("{}: {e}", path.display())))
+            std::fs::read(path).map_err(|e| Error::new(ErrorKind::Io, format!("{}: {e}", path.display())))
         };
         let json = read(path)?;
         let mut options = options.clone();
@@ -209,21 +193,13 @@ impl Vocabulary {
 type Specials = Vec<(u32, Box<str>)>;
 
 fn token_bytes(file: &TokenizerFile, decoder: &TokenDecoder) -> Result<(TokenTable, Specials)> {
-    let ids = file
-        .model
-        .vocab
-        .0
-        .iter()
-        .map(|&(id, _)| id)
-        .chain(file.added_tokens.iter().map(|token| token.id));
+    let ids =
+        file.model.vocab.0.iter().map(|&(id, _)| id).chain(file.added_tokens.iter().map(|token| token.id));
     let len = ids.max().map_or(0, |id| id as usize + 1);
     if len > MAX_IDS {
         return Err(Error::new(
             ErrorKind::LimitExceeded,
-            format!(
-                "the file has a token with id {}; at most {MAX_IDS} ids are supported",
-                len - 1
-            ),
+            format!("the file has a token with id {}; at most {MAX_IDS} ids are supported", len - 1),
         ));
     }
     let mut tokens: Vec<Option<Vec<u8>>> = vec![None; len];
@@ -259,12 +235,8 @@ fn token_bytes(file: &TokenizerFile, decoder: &TokenDecoder) -> Result<(TokenTab
 
 /// `eos_token_id` of a `generation_config.json`: an id, a list of ids, or nothing.
 fn stop_ids(json: &[u8]) -> Result<Vec<u32>> {
-    let config: Value = serde_json::from_slice(json).map_err(|e| {
-        Error::new(
-            ErrorKind::InvalidJson,
-            format!("generation_config.json: {e}"),
-        )
-    })?;
+    let config: Value = serde_json::from_slice(json)
+        .map_err(|e| Error::new(ErrorKind::InvalidJson, format!("generation_config.json: {e}")))?;
     let eos = &config["eos_token_id"];
     let ids: &[Value] = match eos {
         Value::Null => &[],
@@ -285,9 +257,7 @@ fn stop_ids(json: &[u8]) -> Result<Vec<u32>> {
 
 /// The library's tokenizer, told to split exactly the text it is given: no space put before it, no template
 /// around it, nothing cut off, special tokens read as text.
-fn own_tokenizer(
-    json: &[u8],
-) -> std::result::Result<Tokenizer, Box<dyn std::error::Error + Send + Sync>> {
+fn own_tokenizer(json: &[u8]) -> std::result::Result<Tokenizer, Box<dyn std::error::Error + Send + Sync>> {
     let mut file: Value = serde_json::from_slice(json)?;
     for member in ["truncation", "padding", "post_processor"] {
         file[member] = Value::Null;

@@ -61,17 +61,10 @@ impl QuoteSplit {
                 continue;
             };
             let prefix_chars = plain_chars(&bytes[..quote]);
-            let group = if prefix_chars.is_some() {
-                &mut plain
-            } else {
-                &mut other
-            };
+            let group = if prefix_chars.is_some() { &mut plain } else { &mut other };
             group.push((&bytes[quote + 1..], SplitToken { prefix_chars, id }));
         }
-        QuoteSplit {
-            plain: SuffixGroup::new(plain),
-            other: SuffixGroup::new(other),
-        }
+        QuoteSplit { plain: SuffixGroup::new(plain), other: SuffixGroup::new(other) }
     }
 
     /// Tokens with nothing but plain characters before the quote; every `prefix_chars` is `Some`. Whether
@@ -108,8 +101,7 @@ impl SuffixGroup {
             group.byte_starts.push(group.bytes.len() as u32);
             group.token_starts.push(group.tokens.len() as u32);
         }
-        group.trie =
-            TokenTrie::from_entries((0..group.len() as u32).map(|id| (id, group.suffix(id))));
+        group.trie = TokenTrie::from_entries((0..group.len() as u32).map(|id| (id, group.suffix(id))));
         group
     }
 
@@ -183,7 +175,5 @@ fn closing_quote(bytes: &[u8]) -> Option<usize> {
 /// Number of characters if all are plain.
 fn plain_chars(bytes: &[u8]) -> Option<u16> {
     let text = std::str::from_utf8(bytes).ok()?;
-    text.chars()
-        .all(|c| SliceId::PLAIN.contains_char(c))
-        .then(|| text.chars().count() as u16)
+    text.chars().all(|c| SliceId::PLAIN.contains_char(c)).then(|| text.chars().count() as u16)
 }

@@ -153,9 +153,7 @@ struct Classified {
 impl Slices {
     pub(super) fn new(table: Arc<TokenTable>, width: usize) -> Self {
         let classes_of = |c: char| -> u16 {
-            SliceId::ALL
-                .iter()
-                .fold(0, |mask, id| mask | u16::from(id.contains_char(c)) << id.0)
+            SliceId::ALL.iter().fold(0, |mask, id| mask | u16::from(id.contains_char(c)) << id.0)
         };
         let ascii: [u16; 128] = std::array::from_fn(|i| classes_of(char::from(i as u8)));
         let beyond = classes_of('\u{80}');
@@ -174,16 +172,8 @@ impl Slices {
             classes[id as usize] = mask;
             chars[id as usize] = count;
         }
-        let tokens = Arc::new(Classified {
-            table,
-            width,
-            classes,
-            chars,
-        });
-        Slices {
-            tokens,
-            slices: Default::default(),
-        }
+        let tokens = Arc::new(Classified { table, width, classes, chars });
+        Slices { tokens, slices: Default::default() }
     }
 
     /// One slice. Built on the first call.
@@ -202,20 +192,13 @@ impl Slices {
     pub fn heap_bytes(&self) -> usize {
         let per_token = self.tokens.classes.capacity() + self.tokens.chars.capacity();
         per_token * size_of::<u16>()
-            + self
-                .slices
-                .iter()
-                .filter_map(OnceLock::get)
-                .map(Slice::heap_bytes)
-                .sum::<usize>()
+            + self.slices.iter().filter_map(OnceLock::get).map(Slice::heap_bytes).sum::<usize>()
     }
 }
 
 impl fmt::Debug for Slices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.slices.iter().filter_map(OnceLock::get))
-            .finish()
+        f.debug_list().entries(self.slices.iter().filter_map(OnceLock::get)).finish()
     }
 }
 
@@ -256,24 +239,14 @@ impl Slice {
         let mut words = vec![0u32; tokens.width.div_ceil(32)];
         let mut bitmaps = vec![(0, words.clone())];
         let mut next = members.iter().peekable();
-        for bound in BOUNDS
-            .into_iter()
-            .filter(|&bound| bound < longest || bound == u32::MAX)
-        {
+        for bound in BOUNDS.into_iter().filter(|&bound| bound < longest || bound == u32::MAX) {
             while let Some((_, token)) = next.next_if(|&&(chars, _)| u32::from(chars) <= bound) {
                 words[*token as usize / 32] |= 1 << (token % 32);
             }
             bitmaps.push((bound, words.clone()));
         }
         let (counts, by_chars) = members.into_iter().unzip();
-        Slice {
-            id,
-            tokens,
-            bitmaps,
-            by_chars,
-            counts,
-            rest: OnceLock::new(),
-        }
+        Slice { id, tokens, bitmaps, by_chars, counts, rest: OnceLock::new() }
     }
 
     /// Which class this is.
@@ -293,10 +266,7 @@ impl Slice {
 
     /// Whether `token` belongs to the slice.
     pub fn contains(&self, token: u32) -> bool {
-        self.tokens
-            .classes
-            .get(token as usize)
-            .is_some_and(|classes| classes >> self.id.0 & 1 == 1)
+        self.tokens.classes.get(token as usize).is_some_and(|classes| classes >> self.id.0 & 1 == 1)
     }
 
     /// Characters in the slice's longest token; 0 if there is none.
@@ -312,23 +282,15 @@ impl Slice {
         let fitting = if max_chars >= self.max_chars() {
             self.bitmaps.len() - 1
         } else {
-            self.bitmaps
-                .partition_point(|&(bound, _)| bound <= max_chars)
-                - 1
+            self.bitmaps.partition_point(|&(bound, _)| bound <= max_chars) - 1
         };
         let (bound, words) = &self.bitmaps[fitting];
-        SliceMask {
-            bound: *bound,
-            words,
-        }
+        SliceMask { bound: *bound, words }
     }
 
     /// Ids of the tokens with more than `low` and at most `high` characters, shortest first; empty if `low >= high`.
     pub fn tokens_between(&self, low: u32, high: u32) -> &[u32] {
-        let upto = |chars: u32| {
-            self.counts
-                .partition_point(|&count| u32::from(count) <= chars)
-        };
+        let upto = |chars: u32| self.counts.partition_point(|&count| u32::from(count) <= chars);
         &self.by_chars[upto(low.min(high))..upto(high)]
     }
 
@@ -338,12 +300,7 @@ impl Slice {
     /// serves as well and is shared.
     pub fn rest(&self) -> &TokenTrie {
         self.rest.get_or_init(|| {
-            TokenTrie::from_entries(
-                self.tokens
-                    .table
-                    .iter()
-                    .filter(|&(token, _)| !self.contains(token)),
-            )
+            TokenTrie::from_entries(self.tokens.table.iter().filter(|&(token, _)| !self.contains(token)))
         })
     }
 
@@ -354,10 +311,7 @@ impl Slice {
 
     /// Bytes on the heap, with the trie if it has been built.
     pub fn heap_bytes(&self) -> usize {
-        self.bitmaps
-            .iter()
-            .map(|(_, words)| size_of_val(&**words))
-            .sum::<usize>()
+        self.bitmaps.iter().map(|(_, words)| size_of_val(&**words)).sum::<usize>()
             + self.by_chars.capacity() * size_of::<u32>()
             + self.counts.capacity() * size_of::<u16>()
             + self.rest.get().map_or(0, TokenTrie::heap_bytes)

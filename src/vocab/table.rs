@@ -51,10 +51,7 @@ impl TokenTable {
                 bytes.extend_from_slice(token);
             }
             let end = u32::try_from(bytes.len()).map_err(|_| {
-                Error::new(
-                    ErrorKind::LimitExceeded,
-                    "the tokens' bytes exceed 4 GiB in total",
-                )
+                Error::new(ErrorKind::LimitExceeded, "the tokens' bytes exceed 4 GiB in total")
             })?;
             starts.push(end);
         }
@@ -82,13 +79,7 @@ impl TokenTable {
 
     /// The same table with the bytes of `ids` taken away.
     pub(super) fn without(&self, ids: &[u32]) -> Result<Self> {
-        TokenTable::new((0..self.len() as u32).map(|id| {
-            if ids.contains(&id) {
-                None
-            } else {
-                self.get(id)
-            }
-        }))
+        TokenTable::new((0..self.len() as u32).map(|id| if ids.contains(&id) { None } else { self.get(id) }))
     }
 
     /// Bytes on the heap.

@@ -22,10 +22,7 @@ struct Builtin {
 const O200K_BASE: Builtin = Builtin {
     name: "o200k_base",
     bpe: tiktoken_rs::o200k_base_singleton,
-    specials: &[
-        (199_999, tiktoken_rs::ENDOFTEXT),
-        (200_018, tiktoken_rs::ENDOFPROMPT),
-    ],
+    specials: &[(199_999, tiktoken_rs::ENDOFTEXT), (200_018, tiktoken_rs::ENDOFPROMPT)],
     stop: 199_999,
 };
 
@@ -45,26 +42,13 @@ const CL100K_BASE: Builtin = Builtin {
 impl Builtin {
     fn load(&self) -> Result<Arc<Vocabulary>> {
         let bpe = (self.bpe)();
-        let len = self
-            .specials
-            .iter()
-            .map(|&(id, _)| id + 1)
-            .max()
-            .unwrap_or(0);
+        let len = self.specials.iter().map(|&(id, _)| id + 1).max().unwrap_or(0);
         let is_special = |id: u32| self.specials.iter().any(|&(special, _)| special == id);
         // The data itself is private to tiktoken-rs; decoding id by id adds about a third to its loading time.
-        let table = TokenTable::new((0..len).map(|id| {
-            if is_special(id) {
-                None
-            } else {
-                bpe.decode_bytes(&[id]).ok()
-            }
-        }))?;
-        let specials = self
-            .specials
-            .iter()
-            .map(|&(id, name)| (id, name.into()))
-            .collect();
+        let table = TokenTable::new(
+            (0..len).map(|id| if is_special(id) { None } else { bpe.decode_bytes(&[id]).ok() }),
+        )?;
+        let specials = self.specials.iter().map(|&(id, name)| (id, name.into())).collect();
         let vocabulary = Vocabulary::new(self.name, table, specials, Encoder::Tiktoken(bpe))?;
         Ok(Arc::new(vocabulary.with_stop_ids(&[self.stop])?))
     }

@@ -68,10 +68,7 @@ pub struct TokenTrie {
 impl TokenTrie {
     /// The trie over those of `ids` that have bytes; others, and repetitions, are left out.
     pub fn from_ids(vocabulary: &Vocabulary, ids: impl IntoIterator<Item = u32>) -> Self {
-        Self::from_entries(
-            ids.into_iter()
-                .filter_map(|id| Some((id, vocabulary.bytes(id)?))),
-        )
+        Self::from_entries(ids.into_iter().filter_map(|id| Some((id, vocabulary.bytes(id)?))))
     }
 
     /// The trie over `(id, bytes)` pairs; pairs with no bytes are left out.
@@ -117,11 +114,7 @@ impl TokenTrie {
         }
         trie.close(&mut open, 0);
         let end = trie.nodes.len() as u32;
-        trie.nodes.push(TrieNode {
-            skip: end,
-            first_token: trie.tokens.len() as u32,
-            ..TrieNode::zeroed()
-        });
+        trie.nodes.push(TrieNode { skip: end, first_token: trie.tokens.len() as u32, ..TrieNode::zeroed() });
         trie.nodes.shrink_to_fit();
         trie
     }
@@ -204,10 +197,7 @@ impl TokenTrie {
     /// The node whose prefix is `bytes`, if any; `None` for the empty prefix, which has no node.
     pub fn find(&self, bytes: &[u8]) -> Option<u32> {
         let (&first, rest) = bytes.split_first()?;
-        rest.iter()
-            .try_fold(self.root_child(first)?, |node, &byte| {
-                self.child(node, byte)
-            })
+        rest.iter().try_fold(self.root_child(first)?, |node, &byte| self.child(node, byte))
     }
 
     /// The longest token that `text` begins with, as (length in bytes, node).

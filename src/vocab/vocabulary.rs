@@ -53,10 +53,7 @@ impl Vocabulary {
         encoder: Encoder,
     ) -> Result<Self> {
         specials.sort_unstable();
-        let mut single = SingleBytes {
-            ids: [None; 256],
-            spellable: [false; 256],
-        };
+        let mut single = SingleBytes { ids: [None; 256], spellable: [false; 256] };
         let mut max_token_len = 0;
         for (id, bytes) in table.iter() {
             max_token_len = max_token_len.max(bytes.len());
@@ -68,9 +65,7 @@ impl Vocabulary {
         if max_token_len == 0 {
             return Err(Error::new(
                 ErrorKind::Vocabulary,
-                format!(
-                    "the vocabulary {name} has no token with bytes; check the file it was read from"
-                ),
+                format!("the vocabulary {name} has no token with bytes; check the file it was read from"),
             ));
         }
         Ok(Vocabulary {
@@ -94,12 +89,7 @@ impl Vocabulary {
     /// [`ErrorKind::Vocabulary`] if no token has bytes, [`ErrorKind::LimitExceeded`] for more than 2^24 ids or a
     /// token of more than 65,535 bytes.
     pub fn from_tokens(tokens: Vec<Option<Vec<u8>>>) -> Result<Self> {
-        Self::new(
-            "list",
-            TokenTable::new(tokens)?,
-            Vec::new(),
-            Encoder::Greedy,
-        )
+        Self::new("list", TokenTable::new(tokens)?, Vec::new(), Encoder::Greedy)
     }
 
     /// Replaces the stop ids.
@@ -117,14 +107,8 @@ impl Vocabulary {
                 stop_ids.push(id);
             }
         }
-        let named: Vec<_> = stop_ids
-            .iter()
-            .filter_map(|&id| Some((id, self.text_name(id)?)))
-            .collect();
-        Ok(Vocabulary {
-            stop_ids,
-            ..self.into_special(&named)?
-        })
+        let named: Vec<_> = stop_ids.iter().filter_map(|&id| Some((id, self.text_name(id)?))).collect();
+        Ok(Vocabulary { stop_ids, ..self.into_special(&named)? })
     }
 
     /// Names `id` as a special token; it loses its bytes if it had any.
@@ -151,19 +135,12 @@ impl Vocabulary {
                 ),
             ));
         }
-        Ok(Vocabulary {
-            width,
-            derived: Arc::default(),
-            ..self
-        })
+        Ok(Vocabulary { width, derived: Arc::default(), ..self })
     }
 
     /// Gives the vocabulary another name, for messages only.
     pub fn with_name(self, name: &str) -> Self {
-        Vocabulary {
-            name: name.into(),
-            ..self
-        }
+        Vocabulary { name: name.into(), ..self }
     }
 
     fn check_known(&self, id: u32, what: &str) -> Result<()> {
@@ -172,11 +149,7 @@ impl Vocabulary {
         }
         Err(Error::new(
             ErrorKind::Vocabulary,
-            format!(
-                "{what} {id} is not an id of {}, which has {}",
-                self.name,
-                self.len()
-            ),
+            format!("{what} {id} is not an id of {}, which has {}", self.name, self.len()),
         ))
     }
 
@@ -189,26 +162,14 @@ impl Vocabulary {
     fn into_special(self, named: &[(u32, Box<str>)]) -> Result<Self> {
         if named.is_empty() {
             // The stop ids are part of the fingerprint, so nothing derived may be kept.
-            return Ok(Vocabulary {
-                derived: Arc::default(),
-                ..self
-            });
+            return Ok(Vocabulary { derived: Arc::default(), ..self });
         }
         let ids: Vec<u32> = named.iter().map(|&(id, _)| id).collect();
         let mut specials = self.specials;
         specials.retain(|(id, _)| !ids.contains(id));
         specials.extend_from_slice(named);
-        let fresh = Self::new(
-            &self.name,
-            self.table.without(&ids)?,
-            specials,
-            self.encoder,
-        )?;
-        Ok(Vocabulary {
-            stop_ids: self.stop_ids,
-            width: self.width,
-            ..fresh
-        })
+        let fresh = Self::new(&self.name, self.table.without(&ids)?, specials, self.encoder)?;
+        Ok(Vocabulary { stop_ids: self.stop_ids, width: self.width, ..fresh })
     }
 
     /// Number of ids known, holes and special tokens included: ids are `0..len()`.
@@ -229,18 +190,12 @@ impl Vocabulary {
 
     /// Whether `id` is a special token by name, or a stop id. Holes are not.
     pub fn is_special(&self, id: u32) -> bool {
-        self.specials
-            .binary_search_by_key(&id, |&(special, _)| special)
-            .is_ok()
-            || self.is_stop(id)
+        self.specials.binary_search_by_key(&id, |&(special, _)| special).is_ok() || self.is_stop(id)
     }
 
     /// The id of the special token called `name`; the lowest, should several be.
     pub fn special(&self, name: &str) -> Option<u32> {
-        self.specials
-            .iter()
-            .find(|(_, special)| **special == *name)
-            .map(|&(id, _)| id)
+        self.specials.iter().find(|(_, special)| **special == *name).map(|&(id, _)| id)
     }
 
     /// The special tokens that have a name, by rising id.
@@ -282,30 +237,22 @@ impl Vocabulary {
     /// The groups of ids whose bytes are equal, each rising, groups in byte order.
     pub fn duplicates(&self) -> impl Iterator<Item = &[u32]> {
         let trie = self.trie();
-        (0..trie.nodes().len() as u32)
-            .map(|node| trie.tokens_at(node))
-            .filter(|ids| ids.len() > 1)
+        (0..trie.nodes().len() as u32).map(|node| trie.tokens_at(node)).filter(|ids| ids.len() > 1)
     }
 
     /// All tokens that have bytes, as a trie. Built on the first call.
     pub fn trie(&self) -> &TokenTrie {
-        self.derived
-            .trie
-            .get_or_init(|| TokenTrie::from_entries(self.table.iter()))
+        self.derived.trie.get_or_init(|| TokenTrie::from_entries(self.table.iter()))
     }
 
     /// The tokens by character class. Built on the first call, each class when first asked for.
     pub fn slices(&self) -> &Slices {
-        self.derived
-            .slices
-            .get_or_init(|| Slices::new(Arc::clone(&self.table), self.width))
+        self.derived.slices.get_or_init(|| Slices::new(Arc::clone(&self.table), self.width))
     }
 
     /// The tokens that close a JSON string. Built on the first call.
     pub fn quote_split(&self) -> &QuoteSplit {
-        self.derived
-            .quote_split
-            .get_or_init(|| QuoteSplit::new(self.table.iter()))
+        self.derived.quote_split.get_or_init(|| QuoteSplit::new(self.table.iter()))
     }
 
     /// A hash of everything a mask depends on: tokens, special tokens, stop ids and width, not the name.
@@ -339,11 +286,7 @@ impl Vocabulary {
         let derived = &self.derived;
         self.table.heap_bytes()
             + size_of::<SingleBytes>()
-            + self
-                .specials
-                .iter()
-                .map(|(_, name)| size_of::<(u32, Box<str>)>() + name.len())
-                .sum::<usize>()
+            + self.specials.iter().map(|(_, name)| size_of::<(u32, Box<str>)>() + name.len()).sum::<usize>()
             + derived.trie.get().map_or(0, TokenTrie::heap_bytes)
             + derived.slices.get().map_or(0, Slices::heap_bytes)
             + derived.quote_split.get().map_or(0, QuoteSplit::heap_bytes)

@@ -44,17 +44,11 @@ pub(super) fn email() -> Option<ByteDfa> {
         Some(match *at {
             At::Start if byte == b'"' => At::Quoted(0, false),
             At::Start if is_atext(byte) => At::Dots(1, true),
-            At::Dots(length, true) if byte == b'.' && length < LOCAL_PART - 1 => {
-                At::Dots(length + 1, false)
-            }
-            At::Dots(length, _) if is_atext(byte) && length < LOCAL_PART => {
-                At::Dots(length + 1, true)
-            }
+            At::Dots(length, true) if byte == b'.' && length < LOCAL_PART - 1 => At::Dots(length + 1, false),
+            At::Dots(length, _) if is_atext(byte) && length < LOCAL_PART => At::Dots(length + 1, true),
             At::Dots(_, true) | At::QuotedEnd if byte == b'@' => At::Domain,
             At::Quoted(1.., false) if byte == b'"' => At::QuotedEnd,
-            At::Quoted(length, false) if byte == b'\\' && length < QUOTED - 1 => {
-                At::Quoted(length + 1, true)
-            }
+            At::Quoted(length, false) if byte == b'\\' && length < QUOTED - 1 => At::Quoted(length + 1, true),
             At::Quoted(length, true) if length < QUOTED && byte != b'<' && byte != b' ' => {
                 At::Quoted(length + 1, false)
             }
@@ -66,12 +60,10 @@ pub(super) fn email() -> Option<ByteDfa> {
             At::Host(state) => At::Host(live(host.next(state, byte))?),
             At::Literal if byte.eq_ignore_ascii_case(&b'i') => At::Tag(1),
             At::Literal => At::Ipv4(live(ipv4.next(ipv4.start, byte))?),
-            At::Tag(read) if byte.eq_ignore_ascii_case(&b"ipv6:"[usize::from(read)]) => {
-                match read {
-                    4 => At::Ipv6(ipv6.start),
-                    _ => At::Tag(read + 1),
-                }
-            }
+            At::Tag(read) if byte.eq_ignore_ascii_case(&b"ipv6:"[usize::from(read)]) => match read {
+                4 => At::Ipv6(ipv6.start),
+                _ => At::Tag(read + 1),
+            },
             At::Ipv4(state) if byte == b']' && ipv4.accepting[state as usize] => At::End,
             At::Ipv6(state) if byte == b']' && ipv6.accepting[state as usize] => At::End,
             At::Ipv4(state) => At::Ipv4(live(ipv4.next(state, byte))?),

@@ -27,37 +27,19 @@ struct Label {
 /// Labels with hyphens in third and fourth position are left out. RFC 5891 reserves them; those that begin
 /// with `xn--` are valid only if they hold the Punycode of a valid name, which no small automaton knows.
 pub(super) fn hostname(units: u8, longest: u8) -> Option<ByteDfa> {
-    let alphabet = [
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
-        "-",
-        ".",
-    ];
+    let alphabet = ["abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "-", "."];
     let step = |label: &Label, byte: u8| match byte {
-        b'.' if label.length > 0 && !label.hyphen => Some(Label {
-            units: label.units.checked_sub(1)?,
-            length: 0,
-            hyphen: false,
-        }),
+        b'.' if label.length > 0 && !label.hyphen => {
+            Some(Label { units: label.units.checked_sub(1)?, length: 0, hyphen: false })
+        }
         b'.' => None,
         b'-' if label.length == 0 || (label.length == 3 && label.hyphen) => None,
         _ if label.length == longest => None,
         _ => {
-            let units = label
-                .units
-                .checked_sub(u8::from(label.length == UNIT - 1))?;
-            Some(Label {
-                units,
-                length: label.length + 1,
-                hyphen: byte == b'-',
-            })
+            let units = label.units.checked_sub(u8::from(label.length == UNIT - 1))?;
+            Some(Label { units, length: label.length + 1, hyphen: byte == b'-' })
         }
     };
-    let start = Label {
-        units: units.checked_sub(1)?,
-        length: 0,
-        hyphen: false,
-    };
-    unfold(start, &alphabet, 10_000, step, |label| {
-        label.length > 0 && !label.hyphen
-    })
+    let start = Label { units: units.checked_sub(1)?, length: 0, hyphen: false };
+    unfold(start, &alphabet, 10_000, step, |label| label.length > 0 && !label.hyphen)
 }

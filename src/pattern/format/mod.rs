@@ -26,9 +26,7 @@ mod hostname;
 type Build = fn() -> Option<ByteDfa>;
 
 const FORMATS: [(&str, Build); 9] = [
-    ("date-time", || {
-        compile(&format!("^(?:{DATE})[Tt](?:{})$", time()))
-    }),
+    ("date-time", || compile(&format!("^(?:{DATE})[Tt](?:{})$", time()))),
     ("time", || compile(&format!("^(?:{})$", time()))),
     ("date", || compile(&format!("^(?:{DATE})$"))),
     ("duration", || compile(DURATION)),
@@ -36,9 +34,7 @@ const FORMATS: [(&str, Build); 9] = [
     ("hostname", || hostname::hostname(7, 63)),
     ("ipv4", || compile(&format!("^{IPV4}$"))),
     ("ipv6", || compile(&format!("^(?:{})$", ipv6()))),
-    ("uuid", || {
-        compile("^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
-    }),
+    ("uuid", || compile("^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")),
 ];
 
 /// The canonical spellings of the strings of a format, or `None` if the name is not one of the nine.
@@ -48,9 +44,7 @@ pub fn format(name: &str) -> Option<Arc<ByteDfa>> {
     static BUILT: [OnceLock<Option<Arc<ByteDfa>>>; FORMATS.len()] =
         [const { OnceLock::new() }; FORMATS.len()];
     let index = FORMATS.iter().position(|(known, _)| *known == name)?;
-    BUILT[index]
-        .get_or_init(|| FORMATS[index].1().map(Arc::new))
-        .clone()
+    BUILT[index].get_or_init(|| FORMATS[index].1().map(Arc::new)).clone()
 }
 
 fn compile(pattern: &str) -> Option<ByteDfa> {
@@ -63,8 +57,7 @@ const DATE: &str = r"\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[46
 /// No sum of years and days without months, nor of hours and seconds without minutes; weeks stand alone.
 const DURATION: &str = r"^P(?:(?:\d+D|\d+M(?:\d+D)?|\d+Y(?:\d+M(?:\d+D)?)?)(?:T(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?|T(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S)|\d+W)$";
 
-const IPV4: &str =
-    r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)";
+const IPV4: &str = r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)";
 
 /// RFC 3339 full-time: the offset is required; second 60 only where UTC reads 23:59.
 ///
@@ -80,11 +73,7 @@ fn time() -> String {
         let local = offset((23 * 60 + 59 + east) % (24 * 60));
         let west = (24 * 60 - east) % (24 * 60);
         let zulu = if east == 0 { "[Zz]|" } else { "" };
-        alternatives.push(format!(
-            r"{local}:60(?:\.\d+)?(?:{zulu}\+{}|-{})",
-            offset(east),
-            offset(west)
-        ));
+        alternatives.push(format!(r"{local}:60(?:\.\d+)?(?:{zulu}\+{}|-{})", offset(east), offset(west)));
     }
     alternatives.join("|")
 }

@@ -21,12 +21,7 @@ fn errors_name_the_keyword_and_its_place() {
         (r#"{"properties":{"a":[]}}"#, InvalidSchema, "/properties/a", "not an array"),
         (r#"{"required":"a"}"#, InvalidSchema, "/required", "list of property names"),
         (r#"{"required":["a",1]}"#, InvalidSchema, "/required", "list of property names"),
-        (
-            r#"{"properties":{"a":{"required":true}}}"#,
-            InvalidSchema,
-            "/properties/a/required",
-            "list",
-        ),
+        (r#"{"properties":{"a":{"required":true}}}"#, InvalidSchema, "/properties/a/required", "list"),
         (r#"{"additionalProperties":"no"}"#, InvalidSchema, "/additionalProperties", "a string"),
         (r#"{"items":[7]}"#, InvalidSchema, "/items/0", "a number"),
         (r#"{"prefixItems":{}}"#, InvalidSchema, "/prefixItems", "list"),
@@ -73,9 +68,7 @@ fn errors_name_the_keyword_and_its_place() {
         ("", InvalidJson, "-", "not JSON"),
     ];
     for (schema, kind, pointer, message) in table {
-        let Err(e) = parse(schema, &SchemaOptions::default()) else {
-            panic!("{schema} was accepted")
-        };
+        let Err(e) = parse(schema, &SchemaOptions::default()) else { panic!("{schema} was accepted") };
         let found = (e.kind(), e.pointer().unwrap_or("-"), e.message().contains(message));
         assert_eq!(found, (*kind, *pointer, true), "{schema}: {e}");
     }
@@ -101,9 +94,7 @@ fn keywords_that_are_not_enforced_are_refused_by_name() {
         ("$recursiveRef", r##""#""##),
     ] {
         let schema = format!(r#"{{"anyOf":[{{"title":"t","{keyword}":{value}}}]}}"#);
-        let Err(e) = parse(&schema, &SchemaOptions::default()) else {
-            panic!("{schema} was accepted")
-        };
+        let Err(e) = parse(&schema, &SchemaOptions::default()) else { panic!("{schema} was accepted") };
         assert_eq!(e.kind(), UnsupportedKeyword, "{schema}");
         assert_eq!(e.pointer(), Some(format!("/anyOf/0/{keyword}").as_str()), "{schema}");
         assert!(e.message().contains(&format!("\"{keyword}\"")), "{schema}: {e}");

@@ -28,19 +28,12 @@ fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
 #[test]
 fn deep_text_is_refused() {
     let defaults = SchemaOptions::default();
-    for (open, close) in [
-        (r#"{"items":"#, "}"),
-        ("[", "]"),
-        (r#"{"const":["#, "]}"),
-        (r#"{"anyOf":[{"not":"#, "}]}"),
-    ] {
+    for (open, close) in
+        [(r#"{"items":"#, "}"), ("[", "]"), (r#"{"const":["#, "]}"), (r#"{"anyOf":[{"not":"#, "}]}")]
+    {
         let text = format!("{}true{}", open.repeat(10_000), close.repeat(10_000));
         assert_eq!(kind(parse(&text, &defaults)), Some(ErrorKind::LimitExceeded), "{open}");
-        assert_eq!(
-            kind(parse(&open.repeat(10_000), &defaults)),
-            Some(ErrorKind::LimitExceeded),
-            "{open}"
-        );
+        assert_eq!(kind(parse(&open.repeat(10_000), &defaults)), Some(ErrorKind::LimitExceeded), "{open}");
     }
 }
 
@@ -77,8 +70,7 @@ fn deep_values_are_refused_and_deep_enough_ones_fit_the_stack() {
 /// What `max_depth` promises: 4 KiB of stack a level.
 fn lower_on_1_mib(schema: Value, options: &SchemaOptions) -> Result<Lowered> {
     let options = options.clone();
-    let thread =
-        std::thread::Builder::new().stack_size(1 << 20).spawn(move || lower(&schema, &options));
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(move || lower(&schema, &options));
     thread.unwrap().join().unwrap()
 }
 
@@ -93,9 +85,7 @@ fn long_chains_of_references() {
     assert_eq!(super::expression(&lower(&schema, &SchemaOptions::default()).unwrap().ir), "null");
 
     let definitions: serde_json::Map<_, _> = (0..20_000)
-        .map(|i| {
-            (format!("d{i}"), json!({"items": {"$ref": format!("#/$defs/d{}", (i + 1) % 20_000)}}))
-        })
+        .map(|i| (format!("d{i}"), json!({"items": {"$ref": format!("#/$defs/d{}", (i + 1) % 20_000)}})))
         .collect();
     let schema = json!({"$ref": "#/$defs/d0", "$defs": definitions});
     assert_eq!(lower(&schema, &SchemaOptions::default()).unwrap().ir.nodes.len(), 20_003);
@@ -115,10 +105,7 @@ fn shared_references_are_lowered_once() {
     let definitions: serde_json::Map<_, _> = (0..64)
         .map(|i| {
             let next = json!({"$ref": format!("#/$defs/d{}", i + 1)});
-            (
-                format!("d{i}"),
-                json!({"anyOf": [{"items": next.clone()}, {"additionalProperties": next}]}),
-            )
+            (format!("d{i}"), json!({"anyOf": [{"items": next.clone()}, {"additionalProperties": next}]}))
         })
         .chain([("d64".to_owned(), json!({"type": "null"}))])
         .collect();
@@ -133,8 +120,7 @@ fn sizes_are_limited() {
         set(&mut options.limits);
         options
     };
-    let schema =
-        r#"{"enum":["aaaa","b",1,null],"properties":{"a":{"minLength":1},"b":{"minLength":2}}}"#;
+    let schema = r#"{"enum":["aaaa","b",1,null],"properties":{"a":{"minLength":1},"b":{"minLength":2}}}"#;
     for options in [
         limited(|l| l.max_bytes = 10),
         limited(|l| l.max_values = 9),

@@ -30,14 +30,8 @@ fn annotations_and_unknown_keywords_assert_nothing() {
 #[test]
 fn keywords_without_effect_are_accepted() {
     assert_expressions(&[
-        (
-            r#"{"uniqueItems":false,"minProperties":0,"patternProperties":{},"dependencies":{}}"#,
-            "true",
-        ),
-        (
-            r#"{"propertyNames":true,"unevaluatedProperties":{},"unevaluatedItems":true,"not":false}"#,
-            "true",
-        ),
+        (r#"{"uniqueItems":false,"minProperties":0,"patternProperties":{},"dependencies":{}}"#, "true"),
+        (r#"{"propertyNames":true,"unevaluatedProperties":{},"unevaluatedItems":true,"not":false}"#, "true"),
         (r#"{"if":{"type":"string"}}"#, "true"),
         (r#"{"then":false,"else":false}"#, "true"),
         (r#"{"minContains":2,"maxContains":1}"#, "true"),
@@ -55,10 +49,7 @@ fn strings() {
         (r#"{"maxLength":99999999999999}"#, "true"),
         (r#"{"minLength":3,"maxLength":2}"#, "null|boolean|number|array|object"),
         (r#"{"type":"string","minLength":3,"maxLength":2}"#, "false"),
-        (
-            r#"{"type":"string","pattern":"^a+$","format":"date"}"#,
-            "(string & string #0 & string #1)",
-        ),
+        (r#"{"type":"string","pattern":"^a+$","format":"date"}"#, "(string & string #0 & string #1)"),
         (r#"{"type":"integer","pattern":"^a","format":"int32"}"#, "(number & number #0 integer)"),
         (
             r#"{"type":"string","anyOf":[{"maxLength":5}],"minLength":1,"maxLength":9}"#,
@@ -69,9 +60,7 @@ fn strings() {
 
 #[test]
 fn formats_that_are_enforced() {
-    for name in
-        ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]
-    {
+    for name in ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"] {
         let ir = lowered(&format!(r#"{{"format":"{name}"}}"#));
         assert!(matches!(ir.node(ir.root), Node::String(0)), "{name}");
     }
@@ -135,20 +124,14 @@ fn arrays() {
         (r#"{"items":true}"#, "true"),
         (r#"{"items":false}"#, "[*: false; 0..=0]"),
         (r#"{"minItems":1,"maxItems":2}"#, "[*: true; 1..=2]"),
-        (
-            r#"{"prefixItems":[{"type":"null"},true],"items":false}"#,
-            "[null, true, *: false; 0..=2]",
-        ),
+        (r#"{"prefixItems":[{"type":"null"},true],"items":false}"#, "[null, true, *: false; 0..=2]"),
         (r#"{"prefixItems":[{"type":"null"},true],"minItems":2}"#, "[null, *: true; 2..]"),
         (r#"{"prefixItems":[{"type":"null"},true,true],"maxItems":1}"#, "[null, *: false; 0..=1]"),
         (r#"{"prefixItems":[true,false]}"#, "[true, *: false; 0..=1]"),
         (r#"{"type":"array","items":false,"minItems":1}"#, "false"),
         // The older form.
         (r#"{"items":[{"type":"null"}],"additionalItems":false}"#, "[null, *: false; 0..=1]"),
-        (
-            r#"{"items":[{"type":"null"}],"additionalItems":{"type":"string"}}"#,
-            "[null, *: string; 0..]",
-        ),
+        (r#"{"items":[{"type":"null"}],"additionalItems":{"type":"string"}}"#, "[null, *: string; 0..]"),
         (
             r#"{"$schema":"http://json-schema.org/draft-07/schema","items":[{"type":"null"}]}"#,
             "[null, *: true; 0..]",
@@ -167,10 +150,7 @@ fn literals() {
             r#"{"const":[1,[]]}"#,
             "(array & [(number & number #0 = 1), (array & [*: false; 0..=0]), *: false; 2..=2])",
         ),
-        (
-            r#"{"const":{"b":null,"a":{}}}"#,
-            "(object & {b!: null, a!: (object & {*: false}), *: false})",
-        ),
+        (r#"{"const":{"b":null,"a":{}}}"#, "(object & {b!: null, a!: (object & {*: false}), *: false})"),
         (r#"{"enum":["x","y","x"]}"#, "(string & string #0)"),
         (r#"{"enum":[false,true]}"#, "boolean"),
         (r#"{"enum":[true,null,true]}"#, "((boolean & bool true) | null)"),
@@ -265,9 +245,8 @@ n8 and n2 n7
 
 #[test]
 fn lenient_collects_warnings() {
-    let found = lenient(
-        r#"{"properties":{"a~/b":{"not":{},"type":"string","format":"uri"}},"multipleOf":0.5}"#,
-    );
+    let found =
+        lenient(r#"{"properties":{"a~/b":{"not":{},"type":"string","format":"uri"}},"multipleOf":0.5}"#);
     let pointers: Vec<&str> = found.warnings.iter().map(|w| w.pointer.as_str()).collect();
     assert_eq!(pointers, ["/multipleOf", "/properties/a~0~1b/not", "/properties/a~0~1b/format"]);
     assert_eq!(expression(&found.ir), "{a~/b: string, *: true}");

@@ -38,9 +38,10 @@ pub(super) fn accepts(ir: &Ir, id: NodeId, value: &Value) -> bool {
         }
         (Node::Array(array), Value::Array(list)) => {
             array.items.contains(list.len() as u32)
-                && list.iter().enumerate().all(|(i, value)| {
-                    accepts(ir, array.prefix.get(i).copied().unwrap_or(array.rest), value)
-                })
+                && list
+                    .iter()
+                    .enumerate()
+                    .all(|(i, value)| accepts(ir, array.prefix.get(i).copied().unwrap_or(array.rest), value))
         }
         (Node::Ref(_), _) => unreachable!("resolved"),
         _ => true,
@@ -116,21 +117,16 @@ fn test_suite() {
         }
     }
     println!("test suite: {judged} right, {refused} refused");
-    assert!(
-        DEPARTURES.iter().all(|d| departed.iter().any(|name| name == d)),
-        "only {departed:?} departed"
-    );
+    assert!(DEPARTURES.iter().all(|d| departed.iter().any(|name| name == d)), "only {departed:?} departed");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The files of one draft, optional ones left out.
 fn find(data: &Path, draft: &str) -> std::io::Result<Vec<std::path::PathBuf>> {
-    let folder =
-        [data.join(draft), data.join("tests").join(draft)].into_iter().find(|f| f.is_dir());
+    let folder = [data.join(draft), data.join("tests").join(draft)].into_iter().find(|f| f.is_dir());
     let folder = folder.ok_or(std::io::ErrorKind::NotFound)?;
-    let paths = std::fs::read_dir(folder)?
-        .map(|e| e.map(|e| e.path()))
-        .collect::<std::io::Result<Vec<_>>>()?;
+    let paths =
+        std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<std::io::Result<Vec<_>>>()?;
     Ok(paths.into_iter().filter(|p| p.extension().is_some_and(|e| e == "json")).collect())
 }
 

@@ -75,8 +75,7 @@ fn assert_expressions(table: &[(&str, &str)]) {
         .iter()
         .filter_map(|(schema, expected)| {
             let found = expression(&lowered(schema));
-            (found != *expected)
-                .then(|| format!("{schema}\n  expected {expected}\n  found    {found}"))
+            (found != *expected).then(|| format!("{schema}\n  expected {expected}\n  found    {found}"))
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -83,10 +83,7 @@ fn instances() -> Vec<Value> {
 /// The invariants that `ir` documents.
 pub(super) fn assert_well_formed(ir: &Ir) {
     assert_eq!(ir.nodes.len(), ir.pointers.len());
-    assert_eq!(
-        (&ir.nodes[TRUE.0 as usize], &ir.nodes[FALSE.0 as usize]),
-        (&Node::True, &Node::False)
-    );
+    assert_eq!((&ir.nodes[TRUE.0 as usize], &ir.nodes[FALSE.0 as usize]), (&Node::True, &Node::False));
     let valid = |id: &NodeId| (id.0 as usize) < ir.nodes.len();
     assert!(valid(&ir.root));
     for node in &ir.nodes {
@@ -96,10 +93,7 @@ pub(super) fn assert_well_formed(ir: &Ir) {
                 for (i, id) in ids.iter().enumerate() {
                     let operand = &ir.nodes[id.0 as usize];
                     let same = std::mem::discriminant(operand) == std::mem::discriminant(node);
-                    assert!(
-                        !same && !matches!(operand, Node::True | Node::False),
-                        "{node:?}\n{ir:?}"
-                    );
+                    assert!(!same && !matches!(operand, Node::True | Node::False), "{node:?}\n{ir:?}");
                     assert!(!ids[..i].contains(id), "{node:?}\n{ir:?}");
                 }
             }
@@ -128,9 +122,7 @@ pub(super) fn assert_well_formed(ir: &Ir) {
             steps += 1;
             assert!(steps < 100_000, "a circle without progress through n{start}\n{ir:?}");
             match &ir.nodes[id.0 as usize] {
-                Node::And(ids) | Node::Or(ids) => {
-                    todo.extend(ids.iter().filter(|i| leads_on(ir, **i)))
-                }
+                Node::And(ids) | Node::Or(ids) => todo.extend(ids.iter().filter(|i| leads_on(ir, **i))),
                 Node::Ref(to) => todo.push(*to),
                 _ => {}
             }
@@ -182,22 +174,17 @@ fn pairs_of_keywords() {
         }
     }
     // Mostly values that are well-formed for their keyword, or nearly nothing would be compared.
-    let alone = |keyword: &str, value: &&Value| {
-        lower(&json!({keyword: value}), &SchemaOptions::default()).is_ok()
-    };
+    let alone =
+        |keyword: &str, value: &&Value| lower(&json!({keyword: value}), &SchemaOptions::default()).is_ok();
     let fit: Vec<Vec<&Value>> =
         KEYWORDS.iter().map(|k| values.iter().filter(|v| alone(k, v)).collect()).collect();
     for _ in 0..20_000 {
-        let mut schema =
-            Map::from_iter([("$defs".to_owned(), json!({"a": {"type": ["array", "string"]}}))]);
+        let mut schema = Map::from_iter([("$defs".to_owned(), json!({"a": {"type": ["array", "string"]}}))]);
         for _ in 0..2 + random(3) {
             let keyword = random(KEYWORDS.len());
             let any = fit[keyword].is_empty() || random(16) == 0;
-            let value = if any {
-                &values[random(values.len())]
-            } else {
-                fit[keyword][random(fit[keyword].len())]
-            };
+            let value =
+                if any { &values[random(values.len())] } else { fit[keyword][random(fit[keyword].len())] };
             schema.insert(KEYWORDS[keyword].to_owned(), value.clone());
         }
         check(&Value::Object(schema), &instances, &mut compared);

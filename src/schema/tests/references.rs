@@ -12,24 +12,15 @@ fn references_that_are_not_recursive_vanish() {
             &with(r##""items":{"$ref":"#/$defs/t"},"additionalProperties":{"$ref":"#/$defs/s"}"##),
             "({*: null} & [*: null; 0..])",
         ),
-        (
-            r##"{"$ref":"#/definitions/a%20b~1c~0d","definitions":{"a b/c~d":{"type":"null"}}}"##,
-            "null",
-        ),
+        (r##"{"$ref":"#/definitions/a%20b~1c~0d","definitions":{"a b/c~d":{"type":"null"}}}"##, "null"),
         (r##"{"$ref":"#/$defs/x%2Fy","$defs":{"x":{"y":{"type":"null"}}}}"##, "null"),
         (r##"{"$ref":"#/$defs/%ED%95%9C","$defs":{"한":{"type":"null"}}}"##, "null"),
-        (
-            r##"{"prefixItems":[{"type":"null"},{"$ref":"#/prefixItems/0"}]}"##,
-            "[null, null, *: true; 0..]",
-        ),
+        (r##"{"prefixItems":[{"type":"null"},{"$ref":"#/prefixItems/0"}]}"##, "[null, null, *: true; 0..]"),
         (
             r##"{"$id":"http://x/y.json","$ref":"http://x/y.json#/$defs/a","$defs":{"a":{"type":"null"}}}"##,
             "null",
         ),
-        (
-            r##"{"id":"http://x/y.json#","$ref":"y.json#/$defs/a","$defs":{"a":{"type":"null"}}}"##,
-            "null",
-        ),
+        (r##"{"id":"http://x/y.json#","$ref":"y.json#/$defs/a","$defs":{"a":{"type":"null"}}}"##, "null"),
         // An identifier below the root matters only to the references below it.
         (
             r##"{"properties":{"a":{"$id":"b","type":"null"},"c":{"$ref":"#/$defs/d"}},"$defs":{"d":{"$id":"#d"}}}"##,
@@ -45,8 +36,7 @@ fn siblings_of_a_reference_apply_since_2019() {
             r##"{{"$schema":"{draft}","$ref":"#/definitions/a","maxLength":3,"not":{{}},"definitions":{{"a":{{"minLength":1}}}}}}"##
         )
     };
-    for old in ["http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema"]
-    {
+    for old in ["http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema"] {
         assert_eq!(expression(&lowered(&schema(old))), "length 1..");
     }
     for new in ["https://json-schema.org/draft/2019-09/schema", "http://example.com/own"] {
@@ -105,10 +95,7 @@ fn circles_without_progress_are_named() {
             r##"{"items":{"$ref":"#/$defs/a"},"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"type":"string","$ref":"#/$defs/a"}}}"##,
             "(#/$defs/a → #/$defs/b → #/$defs/a)",
         ),
-        (
-            r##"{"anyOf":[{"$ref":"#/anyOf/1"},{"$ref":"#/anyOf/0"}]}"##,
-            "(#/anyOf/1 → #/anyOf/0 → #/anyOf/1)",
-        ),
+        (r##"{"anyOf":[{"$ref":"#/anyOf/1"},{"$ref":"#/anyOf/0"}]}"##, "(#/anyOf/1 → #/anyOf/0 → #/anyOf/1)"),
         // Guarded on the way there the first time, but not the second.
         (
             r##"{"properties":{"p":{"$ref":"#/$defs/y"}},"anyOf":[{"$ref":"#/$defs/y"}],"$defs":{"y":{"anyOf":[{"$ref":"#"},{"type":"null"}]}}}"##,

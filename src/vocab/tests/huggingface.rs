@@ -9,9 +9,8 @@ use crate::vocab::{TokenizerOptions, Vocabulary};
 
 /// GPT-2's byte alphabet, built as its authors did, independently of the table under test.
 fn byte_alphabet() -> Vec<char> {
-    let printable = |b: u32| {
-        (0x21..=0x7e).contains(&b) || (0xa1..=0xac).contains(&b) || (0xae..=0xff).contains(&b)
-    };
+    let printable =
+        |b: u32| (0x21..=0x7e).contains(&b) || (0xa1..=0xac).contains(&b) || (0xae..=0xff).contains(&b);
     let mut next = 0x100;
     (0..256)
         .map(|b| {
@@ -116,15 +115,9 @@ fn byte_level_bpe() {
         assert_eq!(v.bytes(byte.into()), Some(&[byte][..]));
     }
     assert_eq!(v.bytes(257), Some(&b" hi"[..]));
-    assert_eq!(
-        (v.bytes(258), v.bytes(259), v.is_special(258)),
-        (None, None, false)
-    );
+    assert_eq!((v.bytes(258), v.bytes(259), v.is_special(258)), (None, None, false));
     assert_eq!((v.bytes(260), v.special("<|end|>")), (None, Some(260)));
-    assert_eq!(
-        (v.bytes(261), v.is_special(261)),
-        (Some(&b"<tool>"[..]), false)
-    );
+    assert_eq!((v.bytes(261), v.is_special(261)), (Some(&b"<tool>"[..]), false));
     assert_eq!(v.bytes(262), Some(&b"  "[..]));
     assert!(v.stop_ids().is_empty());
 }
@@ -154,21 +147,11 @@ fn sentence_piece_with_byte_fallback() {
     assert_eq!(v.bytes(3 + 0x41), Some(&b"A"[..]));
     assert_eq!(v.bytes(3 + 0xff), Some(&[0xff][..]));
     assert_eq!(v.bytes(259), Some(&b" "[..]));
-    assert_eq!(
-        v.bytes(263),
-        Some(&b" hi"[..]),
-        "only the whole text is stripped of its first space"
-    );
+    assert_eq!(v.bytes(263), Some(&b" hi"[..]), "only the whole text is stripped of its first space");
     assert_eq!(v.bytes(264), Some("한".as_bytes()));
     assert_eq!(v.bytes(265), Some(&b"  "[..]));
-    assert_eq!(
-        v.special_tokens().collect::<Vec<_>>(),
-        [(0, "<unk>"), (1, "<s>"), (2, "</s>")]
-    );
-    assert_eq!(
-        v.duplicates().collect::<Vec<_>>(),
-        [&[35, 259][..], &[107, 260], &[108, 261]]
-    );
+    assert_eq!(v.special_tokens().collect::<Vec<_>>(), [(0, "<unk>"), (1, "<s>"), (2, "</s>")]);
+    assert_eq!(v.duplicates().collect::<Vec<_>>(), [&[35, 259][..], &[107, 260], &[108, 261]]);
     // No space is put in front, and bytes fall back.
     assert_eq!(v.encode("hi hi한").unwrap(), [262, 263, 264]);
     assert_eq!(v.encode("é").unwrap(), [3 + 0xc3, 3 + 0xa9]);
@@ -191,10 +174,7 @@ fn unigram_with_metaspace() {
             "vocab": [["<unk>", 0.0], ["▁", -2.0], ["a", -2.5], ["b", -2.5], ["▁ab", -1.25], ["ab", -3.0], ["aa", -9.5]]},
     });
     let v = read(&file).unwrap();
-    assert_eq!(
-        (v.bytes(0), v.bytes(1), v.bytes(4)),
-        (None, Some(&b" "[..]), Some(&b" ab"[..]))
-    );
+    assert_eq!((v.bytes(0), v.bytes(1), v.bytes(4)), (None, Some(&b" "[..]), Some(&b" ab"[..])));
     assert_eq!(v.encode("ab ab").unwrap(), [5, 4]);
     // By score, where the longest match would be "aa".
     assert_eq!(v.encode("aab").unwrap(), [2, 5]);
@@ -223,15 +203,8 @@ fn strip_before_fuse_applies_to_each_token() {
         {"type": "Strip", "content": " ", "start": 1, "stop": 0},
     ]);
     let v = read(&file).unwrap();
-    assert_eq!(
-        (v.bytes(263), v.bytes(265), v.bytes(259)),
-        (Some(&b"hi"[..]), Some(&b" "[..]), None)
-    );
-    assert_eq!(
-        v.bytes(3 + 0x41),
-        Some(&b"<0x41>"[..]),
-        "no byte fallback, so this is text"
-    );
+    assert_eq!((v.bytes(263), v.bytes(265), v.bytes(259)), (Some(&b"hi"[..]), Some(&b" "[..]), None));
+    assert_eq!(v.bytes(3 + 0x41), Some(&b"<0x41>"[..]), "no byte fallback, so this is text");
 }
 
 #[test]
@@ -260,11 +233,7 @@ fn what_cannot_be_mapped_is_refused() {
         (json!({"a": 1}), None, "not a tokenizer.json"),
     ] {
         let error = read(&file).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.pointer()),
-            (ErrorKind::Vocabulary, pointer),
-            "{error}"
-        );
+        assert_eq!((error.kind(), error.pointer()), (ErrorKind::Vocabulary, pointer), "{error}");
         assert!(error.message().contains(text), "{error}");
     }
     let error = Vocabulary::from_tokenizer_json(b"{", &TokenizerOptions::new()).unwrap_err();
@@ -278,17 +247,8 @@ fn what_cannot_be_mapped_is_refused() {
 fn options_give_stop_ids_and_width() {
     let json = byte_level().to_string();
     let read = |options| Vocabulary::from_tokenizer_json(json.as_bytes(), &options);
-    let v = read(
-        TokenizerOptions::new()
-            .stop_ids(&[260, 261])
-            .logits_width(320)
-            .name("tiny"),
-    )
-    .unwrap();
-    assert_eq!(
-        (v.stop_ids(), v.width(), v.name()),
-        (&[260, 261][..], 320, "tiny")
-    );
+    let v = read(TokenizerOptions::new().stop_ids(&[260, 261]).logits_width(320).name("tiny")).unwrap();
+    assert_eq!((v.stop_ids(), v.width(), v.name()), (&[260, 261][..], 320, "tiny"));
     assert_eq!((v.bytes(261), v.special("<tool>")), (None, Some(261)));
     // The tokenizer's own splitting would use the token that is now special.
     assert_eq!(v.decode(&v.encode("<tool>").unwrap()), b"<tool>");
@@ -301,8 +261,7 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("warpgrammar-vocab-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("warpgrammar-vocab-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("tokenizer.json"), byte_level().to_string()).unwrap();
         Directory(path)
@@ -332,26 +291,13 @@ fn generation_config_gives_stop_ids() {
         (json!({"eos_token_id": null}), &[]),
         (json!({"bos_token_id": 1}), &[]),
     ] {
-        fs::write(
-            directory.0.join("generation_config.json"),
-            config.to_string(),
-        )
-        .unwrap();
+        fs::write(directory.0.join("generation_config.json"), config.to_string()).unwrap();
         assert_eq!(directory.read(&defaults).unwrap().stop_ids(), expected);
-        assert_eq!(
-            directory
-                .read(&TokenizerOptions::new().stop_ids(&[261]))
-                .unwrap()
-                .stop_ids(),
-            [261]
-        );
+        assert_eq!(directory.read(&TokenizerOptions::new().stop_ids(&[261])).unwrap().stop_ids(), [261]);
     }
-    for config in [
-        "{\"eos_token_id\": \"</s>\"}",
-        "{\"eos_token_id\": [1.5]}",
-        "{\"eos_token_id\": 999}",
-        "{",
-    ] {
+    for config in
+        ["{\"eos_token_id\": \"</s>\"}", "{\"eos_token_id\": [1.5]}", "{\"eos_token_id\": 999}", "{"]
+    {
         fs::write(directory.0.join("generation_config.json"), config).unwrap();
         assert!(directory.read(&defaults).is_err(), "{config}");
     }

@@ -16,12 +16,7 @@ fn list(tokens: &[&str]) -> Vocabulary {
 /// All single bytes as ids 0 to 255, then `tokens`.
 fn list_with_bytes(tokens: &[&[u8]]) -> Vocabulary {
     let bytes = (0..=255u8).map(|byte| Some(vec![byte]));
-    Vocabulary::from_tokens(
-        bytes
-            .chain(tokens.iter().map(|t| Some(t.to_vec())))
-            .collect(),
-    )
-    .unwrap()
+    Vocabulary::from_tokens(bytes.chain(tokens.iter().map(|t| Some(t.to_vec()))).collect()).unwrap()
 }
 
 /// Words in several scripts, JSON, escapes, runs of spaces, emoji, and text that looks like special tokens.

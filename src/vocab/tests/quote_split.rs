@@ -19,10 +19,7 @@ fn closing_quote(bytes: &[u8]) -> Option<usize> {
 
 fn entries(group: &SuffixGroup) -> BTreeMap<u32, (Vec<u8>, Option<u16>)> {
     let of = |suffix| {
-        group
-            .tokens(suffix)
-            .iter()
-            .map(move |t| (t.id, (group.suffix(suffix).to_vec(), t.prefix_chars)))
+        group.tokens(suffix).iter().map(move |t| (t.id, (group.suffix(suffix).to_vec(), t.prefix_chars)))
     };
     (0..group.len() as u32).flat_map(of).collect()
 }
@@ -52,31 +49,14 @@ fn check_against_definition(v: &Vocabulary) -> &QuoteSplit {
         let suffixes: BTreeSet<&Vec<u8>> = expected.values().map(|(suffix, _)| suffix).collect();
         assert_eq!(group.len(), suffixes.len());
         assert_eq!(group.is_empty(), expected.is_empty());
-        assert!(
-            (0..group.len() as u32)
-                .map(|s| group.suffix(s))
-                .eq(suffixes.iter().map(|s| &s[..]))
-        );
+        assert!((0..group.len() as u32).map(|s| group.suffix(s)).eq(suffixes.iter().map(|s| &s[..])));
         assert_eq!(group.empty_suffix().is_some(), suffixes.contains(&vec![]));
         // The trie finds every suffix but the empty one, by its own id.
         let mut walked = Vec::new();
-        group.trie().walk(
-            (),
-            |(), _| Some(()),
-            |(), ids| walked.extend_from_slice(ids),
-        );
-        assert!(
-            walked
-                .iter()
-                .copied()
-                .eq(group.empty_suffix().map_or(0, |_| 1)..group.len() as u32)
-        );
+        group.trie().walk((), |(), _| Some(()), |(), ids| walked.extend_from_slice(ids));
+        assert!(walked.iter().copied().eq(group.empty_suffix().map_or(0, |_| 1)..group.len() as u32));
         for suffix in 0..group.len() as u32 {
-            let chars: Vec<_> = group
-                .tokens(suffix)
-                .iter()
-                .map(|t| t.prefix_chars)
-                .collect();
+            let chars: Vec<_> = group.tokens(suffix).iter().map(|t| t.prefix_chars).collect();
             assert!(!chars.is_empty() && chars.is_sorted());
             if let Some(node) = group.trie().find(group.suffix(suffix)) {
                 assert_eq!(group.trie().tokens_at(node), [suffix]);
@@ -88,39 +68,19 @@ fn check_against_definition(v: &Vocabulary) -> &QuoteSplit {
 
 #[test]
 fn tokens_are_split_at_the_first_unescaped_quote() {
-    let v = list(&[
-        "\"", "é\"", "a\",\"", "\",\"", "\\\"", "\\\"\"x", "\\\\\",", "\n\",", "a", "b\",\"", "\\",
-    ]);
+    let v =
+        list(&["\"", "é\"", "a\",\"", "\",\"", "\\\"", "\\\"\"x", "\\\\\",", "\n\",", "a", "b\",\"", "\\"]);
     let split = check_against_definition(&v);
     let plain = split.plain();
-    assert_eq!(
-        (0..plain.len() as u32)
-            .map(|s| plain.suffix(s))
-            .collect::<Vec<_>>(),
-        [&b""[..], b",\""]
-    );
-    let tokens = |s| {
-        plain
-            .tokens(s)
-            .iter()
-            .map(|t| (t.id, t.prefix_chars.unwrap()))
-            .collect::<Vec<_>>()
-    };
+    assert_eq!((0..plain.len() as u32).map(|s| plain.suffix(s)).collect::<Vec<_>>(), [&b""[..], b",\""]);
+    let tokens = |s| plain.tokens(s).iter().map(|t| (t.id, t.prefix_chars.unwrap())).collect::<Vec<_>>();
     assert_eq!(tokens(0), [(0, 0), (1, 1)]);
     assert_eq!(tokens(1), [(3, 0), (2, 1), (9, 1)]);
     assert_eq!(plain.empty_suffix(), Some(0));
     let other = split.other();
-    assert_eq!(
-        (0..other.len() as u32)
-            .map(|s| other.suffix(s))
-            .collect::<Vec<_>>(),
-        [&b","[..], b"x"]
-    );
+    assert_eq!((0..other.len() as u32).map(|s| other.suffix(s)).collect::<Vec<_>>(), [&b","[..], b"x"]);
     assert_eq!(other.empty_suffix(), None);
-    assert_eq!(
-        other.tokens(0).iter().map(|t| t.id).collect::<Vec<_>>(),
-        [6, 7]
-    );
+    assert_eq!(other.tokens(0).iter().map(|t| t.id).collect::<Vec<_>>(), [6, 7]);
 }
 
 #[test]
@@ -128,15 +88,7 @@ fn partial_characters_before_the_quote_are_not_plain() {
     let tokens = [&[0xa9, b'"'][..], &[0xc3, b'"'], &[b'"', 0xc3]];
     let v = Vocabulary::from_tokens(tokens.iter().map(|t| Some(t.to_vec())).collect()).unwrap();
     let split = check_against_definition(&v);
-    assert_eq!(
-        split
-            .other()
-            .tokens(0)
-            .iter()
-            .map(|t| t.id)
-            .collect::<Vec<_>>(),
-        [0, 1]
-    );
+    assert_eq!(split.other().tokens(0).iter().map(|t| t.id).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(split.plain().suffix(0), [0xc3]);
 }
 

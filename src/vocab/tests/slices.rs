@@ -3,17 +3,13 @@ use crate::vocab::{SliceId, Vocabulary};
 /// Number of characters if the token consists of whole characters of the slice: the definition.
 fn member_chars(v: &Vocabulary, slice: SliceId, id: u32) -> Option<u32> {
     let text = std::str::from_utf8(v.bytes(id)?).ok()?;
-    text.chars()
-        .all(|c| slice.contains_char(c))
-        .then(|| text.chars().count() as u32)
+    text.chars().all(|c| slice.contains_char(c)).then(|| text.chars().count() as u32)
 }
 
 fn ids_of(words: &[u32]) -> Vec<u32> {
     let bits = |(i, word): (usize, &u32)| {
         let word = *word;
-        (0..32)
-            .filter(move |bit| word >> bit & 1 == 1)
-            .map(move |bit| i as u32 * 32 + bit)
+        (0..32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| i as u32 * 32 + bit)
     };
     words.iter().enumerate().flat_map(bits).collect()
 }
@@ -22,19 +18,12 @@ fn check_against_definition(v: &Vocabulary) {
     let slices = v.slices();
     for id in SliceId::ALL {
         let slice = slices.get(id);
-        let members: Vec<Option<u32>> = (0..v.len() as u32)
-            .map(|t| member_chars(v, id, t))
-            .collect();
+        let members: Vec<Option<u32>> = (0..v.len() as u32).map(|t| member_chars(v, id, t)).collect();
         let upto = |max: u32| -> Vec<u32> {
-            (0..v.len() as u32)
-                .filter(|&t| members[t as usize].is_some_and(|chars| chars <= max))
-                .collect()
+            (0..v.len() as u32).filter(|&t| members[t as usize].is_some_and(|chars| chars <= max)).collect()
         };
         assert_eq!(slice.len(), members.iter().flatten().count());
-        assert_eq!(
-            slice.max_chars(),
-            members.iter().flatten().copied().max().unwrap_or(0)
-        );
+        assert_eq!(slice.max_chars(), members.iter().flatten().copied().max().unwrap_or(0));
         for max in (0..20).chain([99, 254, 255, 256, 299, 300, 301, u32::MAX]) {
             let mask = slice.bitmap(max);
             assert_eq!(mask.words.len(), v.width().div_ceil(32));
@@ -84,30 +73,14 @@ fn bitmaps_follow_the_definition_on_edge_cases() {
     .iter()
     .map(|t| Some(t.as_bytes().to_vec()))
     .collect();
-    tokens.extend([
-        None,
-        Some(vec![]),
-        Some(vec![0xc3]),
-        Some(vec![0xa9]),
-        Some(vec![b'a', 0xff]),
-    ]);
+    tokens.extend([None, Some(vec![]), Some(vec![0xc3]), Some(vec![0xa9]), Some(vec![b'a', 0xff])]);
     tokens.extend([254, 255, 256, 300].map(|n| Some(vec![b'a'; n])));
     tokens.push(Some("é".repeat(300).into_bytes()));
-    let v = Vocabulary::from_tokens(tokens)
-        .unwrap()
-        .with_logits_width(70)
-        .unwrap();
+    let v = Vocabulary::from_tokens(tokens).unwrap().with_logits_width(70).unwrap();
     check_against_definition(&v);
     // Width and stop ids reach the bitmaps.
-    let v = v
-        .with_stop_ids(&[0])
-        .unwrap()
-        .with_logits_width(130)
-        .unwrap();
-    assert_eq!(
-        v.slices().get(SliceId::ALPHA).bitmap(1).words,
-        [1 << 20, 0, 0, 0, 0]
-    );
+    let v = v.with_stop_ids(&[0]).unwrap().with_logits_width(130).unwrap();
+    assert_eq!(v.slices().get(SliceId::ALPHA).bitmap(1).words, [1 << 20, 0, 0, 0, 0]);
     check_against_definition(&v);
 }
 
@@ -133,19 +106,7 @@ fn characters_are_counted_and_saturate() {
     ];
     let v = Vocabulary::from_tokens(tokens).unwrap();
     let chars: Vec<_> = (0..8).map(|id| v.slices().chars(id)).collect();
-    assert_eq!(
-        chars,
-        [
-            Some(3),
-            None,
-            None,
-            Some(254),
-            Some(255),
-            Some(255),
-            Some(2),
-            None
-        ]
-    );
+    assert_eq!(chars, [Some(3), None, None, Some(254), Some(255), Some(255), Some(2), None]);
 }
 
 #[test]
@@ -176,12 +137,7 @@ fn classes_hold_the_characters_they_are_documented_to() {
             // Beyond Latin, a sample: the regex takes its time.
             let sampled = (c as u32) < 0x400 || (c as u32).is_multiple_of(61);
             if sampled {
-                assert_eq!(
-                    id.contains_char(c),
-                    class.is_match(text.as_bytes()),
-                    "{} {c:?}",
-                    id.name()
-                );
+                assert_eq!(id.contains_char(c), class.is_match(text.as_bytes()), "{} {c:?}", id.name());
             }
             if id.contains_char(c) {
                 text.bytes().for_each(|b| bytes[usize::from(b)] = true);

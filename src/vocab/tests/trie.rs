@@ -4,23 +4,14 @@ use crate::vocab::{TokenTrie, Vocabulary};
 
 /// A small automaton that dies, lives and depends on its history: a rolling hash with a share of dead states.
 fn step(state: u32, byte: u8) -> Option<u32> {
-    let next = (state ^ u32::from(byte))
-        .wrapping_mul(0x9e37_79b1)
-        .rotate_left(7);
+    let next = (state ^ u32::from(byte)).wrapping_mul(0x9e37_79b1).rotate_left(7);
     (next % 16 > 2).then_some(next)
 }
 
 /// (id, state after it) of every token all of whose bytes keep the automaton alive, one token at a time.
 fn brute_force(v: &Vocabulary, ids: impl IntoIterator<Item = u32>, root: u32) -> Vec<(u32, u32)> {
-    let run = |id: u32| {
-        v.bytes(id)?
-            .iter()
-            .try_fold(root, |state, &byte| step(state, byte))
-    };
-    let mut found: Vec<_> = ids
-        .into_iter()
-        .filter_map(|id| Some((id, run(id)?)))
-        .collect();
+    let run = |id: u32| v.bytes(id)?.iter().try_fold(root, |state, &byte| step(state, byte));
+    let mut found: Vec<_> = ids.into_iter().filter_map(|id| Some((id, run(id)?))).collect();
     found.sort_unstable();
     found
 }
@@ -32,9 +23,7 @@ fn walked(trie: &TokenTrie, root: u32) -> (Vec<(u32, u32)>, usize) {
         steps += 1;
         step(state, byte)
     };
-    trie.walk(root, counted, |state, ids| {
-        found.extend(ids.iter().map(|&id| (id, state)))
-    });
+    trie.walk(root, counted, |state, ids| found.extend(ids.iter().map(|&id| (id, state))));
     found.sort_unstable();
     (found, steps)
 }
@@ -42,11 +31,7 @@ fn walked(trie: &TokenTrie, root: u32) -> (Vec<(u32, u32)>, usize) {
 /// Everything the documentation promises about the arrays.
 fn check_invariants(v: &Vocabulary, trie: &TokenTrie) {
     let nodes = trie.nodes();
-    let bytes: Vec<&[u8]> = trie
-        .tokens_sorted()
-        .iter()
-        .map(|&id| v.bytes(id).unwrap())
-        .collect();
+    let bytes: Vec<&[u8]> = trie.tokens_sorted().iter().map(|&id| v.bytes(id).unwrap()).collect();
     assert!(bytes.is_sorted());
     let mut path: Vec<u8> = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
@@ -57,18 +42,9 @@ fn check_invariants(v: &Vocabulary, trie: &TokenTrie) {
         assert_eq!(trie.find(&path), Some(at));
         assert_eq!(node.is_token == 1, !trie.tokens_at(at).is_empty());
         assert!(trie.tokens_at(at).is_sorted());
-        assert!(
-            trie.tokens_at(at)
-                .iter()
-                .all(|&id| v.bytes(id) == Some(&path))
-        );
+        assert!(trie.tokens_at(at).iter().all(|&id| v.bytes(id) == Some(&path)));
         let under = bytes.partition_point(|b| *b < &path[..]);
-        let under = under
-            ..under
-                + bytes[under..]
-                    .iter()
-                    .take_while(|b| b.starts_with(&path))
-                    .count();
+        let under = under..under + bytes[under..].iter().take_while(|b| b.starts_with(&path)).count();
         assert_eq!(trie.tokens_under(at), &trie.tokens_sorted()[under]);
         if node.skip as usize == i + 1 {
             assert_eq!(node.is_token, 1, "a leaf without a token");
@@ -81,50 +57,26 @@ fn check_invariants(v: &Vocabulary, trie: &TokenTrie) {
 fn layout_of_a_small_trie() {
     let v = super::list(&["b", "ab", "a", "abd", "b", "ac"]);
     let trie = v.trie();
-    let shape: Vec<_> = trie
-        .nodes()
-        .iter()
-        .map(|n| (n.byte, n.depth, n.skip, n.first_token, n.is_token))
-        .collect();
+    let shape: Vec<_> =
+        trie.nodes().iter().map(|n| (n.byte, n.depth, n.skip, n.first_token, n.is_token)).collect();
     assert_eq!(
         shape,
-        [
-            (b'a', 1, 4, 0, 1),
-            (b'b', 2, 3, 1, 1),
-            (b'd', 3, 3, 2, 1),
-            (b'c', 2, 4, 3, 1),
-            (b'b', 1, 5, 4, 1)
-        ]
+        [(b'a', 1, 4, 0, 1), (b'b', 2, 3, 1, 1), (b'd', 3, 3, 2, 1), (b'c', 2, 4, 3, 1), (b'b', 1, 5, 4, 1)]
     );
     assert_eq!(trie.tokens_sorted(), [2, 1, 3, 5, 0, 4]);
     assert_eq!(trie.tokens_at(4), [0, 4]);
     assert_eq!(trie.tokens_under(0), [2, 1, 3, 5]);
-    assert_eq!(
-        (
-            trie.child(0, b'c'),
-            trie.child(0, b'a'),
-            trie.child(0, b'd')
-        ),
-        (Some(3), None, None)
-    );
-    assert_eq!(
-        (trie.find(b""), trie.find(b"x"), trie.find(b"abd")),
-        (None, None, Some(2))
-    );
+    assert_eq!((trie.child(0, b'c'), trie.child(0, b'a'), trie.child(0, b'd')), (Some(3), None, None));
+    assert_eq!((trie.find(b""), trie.find(b"x"), trie.find(b"abd")), (None, None, Some(2)));
     assert_eq!(trie.longest_prefix(b"abx"), Some((2, 1)));
     assert_eq!(trie.longest_prefix(b"x"), None);
-    assert_eq!(
-        format!("{trie:?}"),
-        "TokenTrie { tokens: 6, nodes: 5, max_depth: 3 }"
-    );
+    assert_eq!(format!("{trie:?}"), "TokenTrie { tokens: 6, nodes: 5, max_depth: 3 }");
     check_invariants(&v, trie);
 }
 
 #[test]
 fn subsets_leave_out_what_has_no_bytes_and_repetitions() {
-    let v = super::list(&["b", "ab", "a", "</s>"])
-        .with_stop_ids(&[3])
-        .unwrap();
+    let v = super::list(&["b", "ab", "a", "</s>"]).with_stop_ids(&[3]).unwrap();
     let trie = TokenTrie::from_ids(&v, [2, 3, 0, 2, 77]);
     assert_eq!(trie.tokens_sorted(), [2, 0]);
     check_invariants(&v, &trie);
@@ -135,15 +87,8 @@ fn subsets_leave_out_what_has_no_bytes_and_repetitions() {
 
 #[test]
 fn sorting_is_by_bytes_beyond_the_first_eight_and_zeros() {
-    let tokens = [
-        &b"abcdefgh\0"[..],
-        b"abcdefgh",
-        b"a\0",
-        b"a",
-        b"a\0\0\0\0\0\0\0\0",
-        b"abcdefghz",
-        b"abcdefgha",
-    ];
+    let tokens =
+        [&b"abcdefgh\0"[..], b"abcdefgh", b"a\0", b"a", b"a\0\0\0\0\0\0\0\0", b"abcdefghz", b"abcdefgha"];
     let v = Vocabulary::from_tokens(tokens.iter().map(|t| Some(t.to_vec())).collect()).unwrap();
     check_invariants(&v, v.trie());
 }
@@ -156,10 +101,7 @@ fn walks_agree_with_brute_force_on_a_real_vocabulary() {
     for root in 0..4 {
         let (found, steps) = walked(trie, root);
         let expected = brute_force(&v, 0..v.len() as u32, root);
-        assert!(
-            expected.len() > 10_000,
-            "the automaton must let something through"
-        );
+        assert!(expected.len() > 10_000, "the automaton must let something through");
         assert_eq!(found, expected);
         assert!(steps < all, "{steps} of {all}");
     }

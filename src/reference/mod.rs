@@ -1,1 +1,2 @@
 //! reference
+pub mod sampler;

@@ -80,11 +80,16 @@ fn reading<'a>(
                 return Reading::Wide(Some(bitmap));
             }
             ids.clear();
-            for (i, &word) in bitmap.iter().enumerate() {
-                let mut rest = word;
-                while rest != 0 {
-                    ids.push(32 * i as u32 + rest.trailing_zeros());
-                    rest &= rest - 1;
+            for (block, words) in bitmap.chunks(8).enumerate() {
+                if words.iter().fold(0, |any, word| any | word) == 0 {
+                    continue;
+                }
+                for (i, &word) in words.iter().enumerate() {
+                    let mut rest = word;
+                    while rest != 0 {
+                        ids.push((256 * block + 32 * i) as u32 + rest.trailing_zeros());
+                        rest &= rest - 1;
+                    }
                 }
             }
             // Bits past the width are ignored.

@@ -10,13 +10,14 @@ use warpgrammar::{ErrorKind, Result};
 use crate::random::{self, Random};
 
 /// A result as bits, so that −0, NaN and rounding count.
-fn bits(
-    result: Result<Sampled>,
-) -> std::result::Result<(u32, Option<u32>, Vec<(u32, u32)>), ErrorKind> {
+#[derive(Debug, PartialEq)]
+struct Bits(u32, Option<u32>, Vec<(u32, u32)>);
+
+fn bits(result: Result<Sampled>) -> std::result::Result<Bits, ErrorKind> {
     match result {
         Ok(sampled) => {
             let top = sampled.top.iter().map(|&(id, z)| (id, z.to_bits()));
-            Ok((
+            Ok(Bits(
                 sampled.token,
                 sampled.logprob.map(f32::to_bits),
                 top.collect(),

@@ -222,7 +222,7 @@ impl Gather<'_> {
                 self.list.push(id, z);
             }
         }
-        self.list.group(None);
+        self.list.group();
     }
 }
 

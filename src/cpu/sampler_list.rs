@@ -35,8 +35,11 @@ impl TokenList {
         self.z.push(z);
     }
 
-    /// Groups the tokens into tiles whose maxima are `maxima[tile]`, or the list's own.
-    pub fn group(&mut self, maxima: Option<&[TileRecord]>) {
+    /// Groups the tokens into tiles.
+    ///
+    /// The list must be all of a row's legal tokens or the head of its order, so that a tile with a
+    /// token in the list has its greatest logit there too.
+    pub fn group(&mut self) {
         self.ends.clear();
         self.records.clear();
         self.a.clear();
@@ -46,10 +49,7 @@ impl TokenList {
             .chunk_by(|a, b| *a as usize / TILE == *b as usize / TILE)
         {
             let end = start + tokens.len();
-            let max = match maxima {
-                Some(records) => records[tokens[0] as usize / TILE].max,
-                None => self.z[start..end].iter().copied().fold(ILLEGAL, f32::max),
-            };
+            let max = self.z[start..end].iter().copied().fold(ILLEGAL, f32::max);
             self.ends.push(end);
             self.records.push(TileRecord {
                 max,

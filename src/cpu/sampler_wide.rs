@@ -298,7 +298,7 @@ impl WideRow<'_> {
             let token = order_to_cutoff(order);
             list.push(token.id, token.z);
         }
-        list.group(Some(&scratch.records));
+        list.group();
         list.weigh(self.simd, self.params.scale);
     }
 

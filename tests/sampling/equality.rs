@@ -147,6 +147,29 @@ fn truncations_of_flat_and_tied_rows() {
     }
 }
 
+/// A prefix that has exactly the asked mass is enough, however it is found.
+#[test]
+fn top_p_that_ends_on_an_edge() {
+    let mut scratch = SamplerScratch::default();
+    for width in [16, 1024, 8192, 65_536] {
+        let row = vec![2.0f32; width];
+        let params = SamplingParams {
+            top_p: 0.5,
+            ..SamplingParams::default()
+        };
+        let draw = Draw {
+            tile: u64::MAX,
+            token: u64::MAX,
+        };
+        let counts = TokenCounts::default();
+        let (logits, legal) = (Logits::F32(&row), LegalSet::All);
+        let got = cpu::sample(logits, legal, &params, &counts, draw, &mut scratch).unwrap();
+        assert_eq!(got.token as usize, width / 2 - 1);
+        let expected = reference::sample(logits, legal, &params, &counts, draw).unwrap();
+        assert_eq!(got, expected);
+    }
+}
+
 /// Any grouping of tiles into blocks or ranks gives the records, and so the token, of one pass.
 #[test]
 fn records_do_not_depend_on_the_split() {

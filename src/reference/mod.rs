@@ -3,7 +3,7 @@
 //! It reads only tables and token bytes, simulates every token from the start and shares no code with
 //! the backends it judges.
 
-//pub mod sampler;
+pub mod sampler;
 
 use crate::table::Grammar;
 use crate::table::layout::*;

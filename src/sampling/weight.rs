@@ -73,16 +73,12 @@ pub fn weight_f32(z: f32, a: f32, s: f32) -> f32 {
     exp2_biased::<{ WEIGHT_BITS as i32 }>(x)
 }
 
-/// `y` in [0, 2^31) without its fraction: one `cvttps`, `__float2int_rz`.
-#[inline(always)]
-pub fn truncate(y: f32) -> u32 {
-    y as u32
-}
-
 /// w = trunc(2^30 · P((z − a)·s)), the weight of a logit in a tile whose maximum is `a`.
+///
+/// The truncation is one `cvttps` or `__float2int_rz`.
 #[inline(always)]
 pub fn weight(z: f32, a: f32, s: f32) -> u32 {
-    truncate(weight_f32(z, a, s))
+    weight_f32(z, a, s) as u32
 }
 
 /// P(x) as an integer mantissa of 24 bits and a power of two: `mantissa · 2^(−23 − down)`.
@@ -101,15 +97,9 @@ pub fn scale24(a: f32, row_max: f32, s: f32) -> Scale24 {
     if x >= -40.0 {
         let x = if x < 0.0 { x } else { 0.0 };
         let bits = exp2(x).to_bits();
-        Scale24 {
-            mantissa: bits & 0x007f_ffff | 0x0080_0000,
-            down: 127 - (bits >> 23),
-        }
+        Scale24 { mantissa: bits & 0x007f_ffff | 0x0080_0000, down: 127 - (bits >> 23) }
     } else {
-        Scale24 {
-            mantissa: 0,
-            down: 0,
-        }
+        Scale24 { mantissa: 0, down: 0 }
     }
 }
 
@@ -182,10 +172,7 @@ mod tests {
 
     #[test]
     fn scales_have_24_bits() {
-        let one = Scale24 {
-            mantissa: 1 << 23,
-            down: 0,
-        };
+        let one = Scale24 { mantissa: 1 << 23, down: 0 };
         assert_eq!(scale24(5.0, 5.0, 1.0), one);
         assert_eq!(scale24(-35.0, 5.0, 1.0).down, 40);
         assert_eq!(scale24(-35.001, 5.0, 1.0).mantissa, 0);

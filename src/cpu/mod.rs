@@ -1,4 +1,4 @@
-//! cpu
+//! The fast CPU backend: bit for bit what [`crate::reference`] gives.
 
 pub mod sampler;
 mod sampler_adjust;

@@ -58,5 +58,5 @@ pub use philox::{Draw, philox4x32_10, stream};
 pub use sampled::{Sampled, no_legal_token};
 pub use tile::{MAX_WIDTH, TILE, TileRecord, UNIT_BITS, mass, pick_tile, pick_token, scale_draw, total_mass};
 pub use weight::{
-    Scale24, WEIGHT_BITS, exp2, log_probability, log2_ratio, log2_unit, scale24, truncate, weight, weight_f32,
+    Scale24, WEIGHT_BITS, exp2, log_probability, log2_ratio, log2_unit, scale24, weight, weight_f32,
 };

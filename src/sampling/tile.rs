@@ -14,7 +14,7 @@ pub const TILE: usize = 1024;
 /// Mass of one token at the row's maximum, as a power of two.
 ///
 /// With 40 bits, a tile counts exactly as long as its maximum is within 40 bits of the row's, and a
-/// flat row of [`MAX_WIDTH`] ids stays below 2^64.
+/// flat row of [`MAX_WIDTH`] ids stays below 2^64. (With 50 bits a flat row of 2^14 ids would not.)
 pub const UNIT_BITS: u32 = 40;
 
 /// Greatest width of a row, in ids.

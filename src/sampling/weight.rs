@@ -73,16 +73,12 @@ pub fn weight_f32(z: f32, a: f32, s: f32) -> f32 {
     exp2_biased::<{ WEIGHT_BITS as i32 }>(x)
 }
 
-/// `y` in [0, 2^31) without its fraction: one `cvttps`, `__float2int_rz`.
-#[inline(always)]
-pub fn truncate(y: f32) -> u32 {
-    y as u32
-}
-
 /// w = trunc(2^30 · P((z − a)·s)), the weight of a logit in a tile whose maximum is `a`.
+///
+/// The truncation is one `cvttps` or `__float2int_rz`.
 #[inline(always)]
 pub fn weight(z: f32, a: f32, s: f32) -> u32 {
-    truncate(weight_f32(z, a, s))
+    weight_f32(z, a, s) as u32
 }
 
 /// P(x) as an integer mantissa of 24 bits and a power of two: `mantissa · 2^(−23 − down)`.

@@ -32,7 +32,7 @@ mod text;
 mod trim;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::Ir;
+use crate::ir::{FALSE, Ir, Node, NodeId};
 pub use listing::{dot, listing};
 pub use machine::Machine;
 
@@ -110,7 +110,7 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     if !document.is_live(0, 0) {
         return Err(Error::at(
             ErrorKind::Unsatisfiable,
-            unsatisfiable_at(ir),
+            unsatisfiable_at(ir, options),
             "no JSON text satisfies the schema; its assertions contradict each other",
         ));
     }
@@ -133,7 +133,36 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     Ok(assemble::assemble(&trimmed, &costs))
 }
 
-/// The pointer of the schema to blame if nothing satisfies the whole.
-fn unsatisfiable_at(ir: &Ir) -> String {
-    ir.pointers[ir.resolve(ir.root).0 as usize].to_string()
+/// Where an unsatisfiable schema is to blame: the innermost subschema that every value needs and none
+/// satisfies.
+fn unsatisfiable_at(ir: &Ir, options: &Options) -> String {
+    let mut at = ir.resolve(ir.root);
+    let mut seen = vec![at];
+    loop {
+        let needed: Vec<NodeId> = match ir.node(at) {
+            Node::And(list) => list.to_vec(),
+            Node::Object(o) => o.properties.iter().filter(|p| p.required).map(|p| p.schema).collect(),
+            Node::Array(a) => {
+                let first = a.prefix.iter().chain(std::iter::repeat(&a.rest));
+                first.take(a.items.min.min(a.prefix.len() as u32 + 1) as usize).copied().collect()
+            }
+            _ => Vec::new(),
+        };
+        let culprit = needed.into_iter().map(|n| ir.resolve(n)).find(|&n| {
+            // The false schema has no place of its own.
+            !seen.contains(&n) && n != FALSE && !is_satisfiable(ir, n, options)
+        });
+        match culprit {
+            Some(n) => at = n,
+            None => return ir.pointers[at.0 as usize].to_string(),
+        }
+        seen.push(at);
+    }
+}
+
+fn is_satisfiable(ir: &Ir, node: NodeId, options: &Options) -> bool {
+    let part = Ir { root: node, ..ir.clone() };
+    let explored = explore::Explorer::run(&part, options);
+    // A part that exceeds a limit is not known to be at fault.
+    explored.is_ok_and(|x| trim::Trimmer::run(&x).is_ok_and(|t| t.trims[0].is_live(0, 0)))
 }

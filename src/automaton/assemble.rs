@@ -66,7 +66,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
             max_depth: options.max_depth,
         },
     };
-    a.machine.start = a.state(0, 0, 0);
+    a.machine.start = a.state(t.reached[0], 0, 0);
     let mut next = 0;
     while next < a.queue.len() {
         let (trim, raw, variant) = a.queue[next];

@@ -87,7 +87,7 @@ pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
     let mut first = true;
     loop {
         let mut changed = false;
-        for id in (0..t.trims.len()).rev() {
+        for &id in t.reached.iter().rev() {
             let text = t.x.frames[t.trims[id].frame as usize].key.kind.is_text();
             if text && !first {
                 continue;
@@ -215,7 +215,8 @@ fn cheapest(
                 }
                 let mut worst = Amount::ZERO;
                 for &(_, child) in &entries[first..] {
-                    worst = worst.max(through(t, trim, costs, all, site, child, region));
+                    let first_bytes = if read { None } else { Some((lo, hi)) };
+                    worst = worst.max(through(t, trim, costs, all, site, child, region, first_bytes));
                 }
                 offer(worst.plus(u32::from(read), 0), None);
             }
@@ -230,7 +231,9 @@ fn cheapest(
     best.map(|(amount, tick)| (amount.plus(0, levels), tick))
 }
 
-/// The bound of entering one trimmed frame and going on after it, whatever its outcome.
+/// The bound of entering one trimmed frame and going on after it, whatever its outcome. If the byte is
+/// not read by entering, the frame begins with one of `first_bytes`.
+#[expect(clippy::too_many_arguments)]
 fn through(
     t: &Trimmer<'_, '_>,
     trim: &Trim,
@@ -239,18 +242,40 @@ fn through(
     site: RawSiteId,
     child: TrimId,
     region: usize,
+    first_bytes: Option<(u8, u8)>,
 ) -> Amount {
     let inside = &t.trims[child];
     let s = &t.x.sites[site as usize];
-    // Every frame is entered at count 0.
-    let start = all[child].all_missing.unwrap_or_else(|| at_start_of(inside, &all[child], s.start, 0));
-    let Amount { base, spaces } = start;
-    if base == UNKNOWN {
+    let start = match (first_bytes, all[child].all_missing) {
+        (Some(bytes), _) => beginning(t, inside, &all[child], s.start, bytes),
+        (None, Some(missing)) => missing,
+        // Every frame is entered at count 0.
+        (None, None) => at_start_of(inside, &all[child], s.start, 0),
+    };
+    if start.base == UNKNOWN {
         return Amount::UNKNOWN;
     }
     // The frame is one level deeper, so its spaces are due once more.
-    let inner = Amount { base: base.saturating_add(spaces * t.x.options.indent_width()), spaces };
-    inner.sum(after(t, trim, costs, site, &inside.useful, region))
+    let deeper =
+        Amount { base: start.base.saturating_add(start.spaces * t.x.options.indent_width()), ..start };
+    deeper.sum(after(t, trim, costs, site, &inside.useful, region))
+}
+
+/// The bound of a frame that begins with one of the given bytes.
+fn beginning(t: &Trimmer<'_, '_>, inside: &Trim, costs: &Costs, start: RawId, (lo, hi): (u8, u8)) -> Amount {
+    let f = &t.x.frames[inside.frame as usize];
+    let mut best = Amount::UNKNOWN;
+    for &(from, to, edge) in &f.states[start as usize].edges {
+        let (from, to) = (from.max(lo), to.min(hi));
+        if let Edge::Stay { to: next, space: false, .. } = edge
+            && from <= to
+            && (from..=to).any(|b| t.x.options.spellable[b as usize])
+            && costs.amounts[inside.at(next, 0)].base < best.base.saturating_sub(1)
+        {
+            best = costs.amounts[inside.at(next, 0)].plus(1, 0);
+        }
+    }
+    best
 }
 
 /// The greatest bound of what may follow an entered frame.

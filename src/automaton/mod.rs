@@ -106,7 +106,7 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     let explored = explore::Explorer::run(ir, options)?;
     let trimmed = trim::Trimmer::run(&explored)?;
     let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
-    let document = &trimmed.trims[0];
+    let document = trimmed.document();
     if !document.is_live(0, 0) {
         return Err(Error::at(
             ErrorKind::Unsatisfiable,
@@ -164,5 +164,5 @@ fn is_satisfiable(ir: &Ir, node: NodeId, options: &Options) -> bool {
     let part = Ir { root: node, ..ir.clone() };
     let explored = explore::Explorer::run(&part, options);
     // A part that exceeds a limit is not known to be at fault.
-    explored.is_ok_and(|x| trim::Trimmer::run(&x).is_ok_and(|t| t.trims[0].is_live(0, 0)))
+    explored.is_ok_and(|x| trim::Trimmer::run(&x).is_ok_and(|t| t.document().is_live(0, 0)))
 }

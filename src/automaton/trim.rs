@@ -36,6 +36,8 @@ pub(crate) struct Trim {
     pub entries: FxHashMap<(RawSiteId, usize), Vec<(u8, TrimId)>>,
     /// Free key order: names that can be written, as bits.
     pub writable: u64,
+    /// Whether it is among [`Trimmer::reached`].
+    is_reached: bool,
 }
 
 impl Trim {
@@ -56,31 +58,39 @@ impl Trim {
     }
 }
 
-/// All trimmed frames that the document's needs.
+/// All trimmed frames.
 pub(crate) struct Trimmer<'x, 'a> {
     pub x: &'x Explorer<'a>,
     pub trims: Vec<Trim>,
+    /// Those that the document reaches, callers before what they enter; the document's first.
+    pub reached: Vec<TrimId>,
     ids: FxHashMap<(FrameId, Vec<u32>), TrimId>,
     /// Per frame and outcome, the need of the frame's start state for that outcome alone.
     start_need: Vec<Vec<u8>>,
 }
 
 impl<'x, 'a> Trimmer<'x, 'a> {
-    /// Trims the document's frame and, through its sites, all others. Trim 0 is the document's.
+    /// Trims the document's frame and, through its sites, all others.
     pub fn run(x: &'x Explorer<'a>) -> Result<Self> {
         let start_need = x.frames.iter().map(|f| vec![NEVER; f.outcomes.len()]).collect();
-        let mut t = Trimmer { x, trims: Vec::new(), ids: FxHashMap::default(), start_need };
+        let mut t =
+            Trimmer { x, trims: Vec::new(), reached: Vec::new(), ids: FxHashMap::default(), start_need };
         t.settle_start_needs()?;
-        t.trims.clear();
-        t.ids.clear();
         let document = t.trim(0, vec![0])?;
-        let mut next = document;
-        while next < t.trims.len() {
-            t.settle_need(next);
-            t.enter_sites(next)?;
+        t.reached.push(document);
+        let mut next = 0;
+        while next < t.reached.len() {
+            let id = t.reached[next];
+            t.settle_need(id);
+            t.enter_sites(id)?;
             next += 1;
         }
         Ok(t)
+    }
+
+    /// The document's frame, trimmed.
+    pub fn document(&self) -> &Trim {
+        &self.trims[self.reached[0]]
     }
 
     fn trim(&mut self, frame: FrameId, useful: Vec<u32>) -> Result<TrimId> {
@@ -88,22 +98,21 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             return Ok(id);
         }
         let mut writable = u64::MAX;
-        let live = loop {
-            let live = self.live_counts(frame, &useful, writable)?;
-            let known = self.writable(frame, &live);
+        let (kept, regions) = loop {
+            let (kept, regions) = if self.x.frames[frame as usize].exits.iter().all(|e| e.pieces.len() <= 1) {
+                (self.live_uncounted(frame, &useful, writable), vec![(0, INFINITY)])
+            } else {
+                let live = self.live_counts(frame, &useful)?;
+                let regions = self.regions(frame, &live)?;
+                let kept = live.iter().flat_map(|counts| regions.iter().map(|r| counts.contains(r.0)));
+                (kept.collect(), regions)
+            };
+            let known = self.writable(frame, &kept);
             if known == writable {
-                break live;
+                break (kept, regions);
             }
             writable = known;
         };
-        let regions = self.regions(frame, &live)?;
-        let n = regions.len();
-        let mut kept = vec![false; live.len() * n];
-        for (s, counts) in live.iter().enumerate() {
-            for (r, region) in regions.iter().enumerate() {
-                kept[s * n + r] = counts.contains(region.0);
-            }
-        }
         let need = vec![NEVER; kept.len()];
         let id = self.trims.len();
         self.ids.insert((frame, useful.clone()), id);
@@ -115,25 +124,65 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             need,
             entries: FxHashMap::default(),
             writable,
+            is_reached: frame == 0,
         });
         Ok(id)
     }
 
     /// Free key order: the names, as bits, that can be written at all. (With a fixed order the states
     /// say so themselves.)
-    fn writable(&self, frame: FrameId, live: &[Counts]) -> u64 {
+    fn writable(&self, frame: FrameId, live: &[bool]) -> u64 {
         let f = &self.x.frames[frame as usize];
         if f.key.kind != Kind::Object || !self.x.any_order() {
             return u64::MAX;
         }
-        f.states.iter().zip(live).filter(|(_, live)| !live.is_empty()).fold(0, |bits, (s, _)| match s.key {
+        f.states.iter().zip(live).filter(|(_, live)| **live).fold(0, |bits, (s, _)| match s.key {
             StateKey::Colon(_, seen) if seen > 0 => bits | 1 << (seen - 1),
             _ => bits,
         })
     }
 
+    /// Per state whether a useful outcome can still be reached, where no exit depends on the count.
+    fn live_uncounted(&self, frame: FrameId, useful: &[u32], writable: u64) -> Vec<bool> {
+        let f = &self.x.frames[frame as usize];
+        let exits: Vec<bool> = f
+            .exits
+            .iter()
+            .map(|e| {
+                let pieces = e.pieces.iter().any(|p| p.1.is_some_and(|o| useful.contains(&o)));
+                pieces || e.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !writable == 0)
+            })
+            .collect();
+        let mut live = vec![false; f.states.len()];
+        // Successors mostly come after their predecessors: few passes from the back settle it.
+        loop {
+            let mut changed = false;
+            for (s, state) in f.states.iter().enumerate().rev() {
+                let leads_on = |edge: Edge| match edge {
+                    Edge::Dead => false,
+                    Edge::Stay { to, space, .. } => !space && live[to as usize],
+                    Edge::Enter { site, .. } => {
+                        self.x.sites[site as usize].targets.iter().flatten().any(|&to| live[to as usize])
+                    }
+                    Edge::Leave { exit, .. } => exits[exit as usize],
+                };
+                if !live[s]
+                    && (matches!(state.key, StateKey::After)
+                        || leads_on(state.default)
+                        || state.edges.iter().any(|e| leads_on(e.2)))
+                {
+                    live[s] = true;
+                    changed = true;
+                }
+            }
+            if !changed {
+                return live;
+            }
+        }
+    }
+
     /// Per state the counts at which a useful outcome can still be reached.
-    fn live_counts(&self, frame: FrameId, useful: &[u32], writable: u64) -> Result<Vec<Counts>> {
+    fn live_counts(&self, frame: FrameId, useful: &[u32]) -> Result<Vec<Counts>> {
         let f = &self.x.frames[frame as usize];
         let mut live = vec![Counts::default(); f.states.len()];
         let mut before: Vec<Vec<(RawId, bool)>> = vec![Vec::new(); f.states.len()];
@@ -160,7 +209,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                         }
                     }
                     Edge::Leave { exit, .. } => {
-                        live[s].add(&exit_counts(&f.exits[exit as usize], useful, writable));
+                        live[s].add(&exit_counts(&f.exits[exit as usize], useful));
                     }
                 }
             }
@@ -223,10 +272,16 @@ impl<'x, 'a> Trimmer<'x, 'a> {
 
     /// The least fixpoint of every frame's needs, through recursion.
     fn settle_start_needs(&mut self) -> Result<()> {
+        let all_spellable = self.x.options.spellable.iter().all(|&s| s);
         loop {
             let mut changed = false;
             for frame in (0..self.x.frames.len()).rev() {
+                let text = self.x.frames[frame].key.kind.is_text();
                 for outcome in 0..self.x.frames[frame].outcomes.len() {
+                    if text && all_spellable {
+                        self.start_need[frame][outcome] = 0;
+                        continue;
+                    }
                     let id = self.trim(frame as FrameId, vec![outcome as u32])?;
                     if self.start_need[frame][outcome] == 0 {
                         continue;
@@ -318,6 +373,18 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         self.trims[id].need = need;
     }
 
+    /// The need of what a site enters, for one outcome.
+    fn need_inside(&self, site: &RawSite, outcome: usize) -> u8 {
+        let known = self.start_need[site.child as usize][outcome];
+        // Only undeclared keys are entered elsewhere than at their start.
+        match self.ids.get(&(site.child, vec![outcome as u32])) {
+            Some(&id) if site.start != 0 && known != NEVER => {
+                self.trims[id].need[self.trims[id].at(site.start, 0)]
+            }
+            _ => known,
+        }
+    }
+
     /// Asks for the trimmed frames that a trimmed frame's sites enter.
     fn enter_sites(&mut self, id: TrimId) -> Result<()> {
         let frame = self.trims[id].frame;
@@ -362,17 +429,18 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         for step in steps {
             let mut outcomes: Vec<u32> = useful.iter().filter(|u| u.0 <= step).map(|u| u.1).collect();
             outcomes.sort_unstable();
-            entries.push((step, self.trim(s.child, outcomes)?));
+            let child = self.trim(s.child, outcomes)?;
+            if !std::mem::replace(&mut self.trims[child].is_reached, true) {
+                self.reached.push(child);
+            }
+            entries.push((step, child));
         }
         Ok(entries)
     }
 }
 
 /// The counts at which an exit produces a useful outcome.
-fn exit_counts(exit: &Exit, useful: &[u32], writable: u64) -> Counts {
-    if exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !writable == 0) {
-        return Counts::all();
-    }
+fn exit_counts(exit: &Exit, useful: &[u32]) -> Counts {
     let ends = exit.pieces.iter().skip(1).map(|p| p.0).chain([INFINITY]);
     let mut counts = Counts::default();
     for (&(from, outcome), to) in exit.pieces.iter().zip(ends) {

@@ -51,5 +51,3 @@ pub struct Bound {
     /// Whether the bound itself is excluded.
     pub exclusive: bool,
 }
-mod standin;
-pub use standin::*;

@@ -27,8 +27,9 @@ pub fn tighten(machine: &mut Machine, vocab: &Vocabulary) {
     for s in order {
         let better = match ways[s as usize] {
             Some(Way::Stay { .. }) => along(&ways, &base, trie, s),
-            Some(Way::Enter { site, read, first }) => {
-                through(machine, &base, site, first).saturating_add(u32::from(read))
+            Some(Way::Enter { site, read, first, byte }) => {
+                let inside = through(machine, &base, site, first, (!read).then_some(byte));
+                inside.saturating_add(u32::from(read))
             }
             None => continue,
         };
@@ -48,7 +49,7 @@ enum Way {
     /// By a byte that stays in the frame and is not counted.
     Stay { byte: u8, to: StateId },
     /// By entering a frame, at worst by the site's variants from `first` on.
-    Enter { site: SiteId, read: bool, first: usize },
+    Enter { site: SiteId, read: bool, first: usize, byte: u8 },
 }
 
 /// The way of a state, if it is one that can be tightened.
@@ -87,7 +88,7 @@ fn way(machine: &Machine, vocab: &Vocabulary, s: StateId) -> Option<Way> {
                 if start.keys.is_some() || start.cost.spaces + s.cost.spaces > state.cost.spaces {
                     continue;
                 }
-                return Some(Way::Enter { site, read, first });
+                return Some(Way::Enter { site, read, first, byte });
             }
             _ => {}
         }
@@ -112,13 +113,21 @@ fn along(ways: &[Option<Way>], base: &[u32], trie: &TokenTrie, s: StateId) -> u3
     best
 }
 
-/// The bound of entering a frame and going on after it.
-fn through(machine: &Machine, base: &[u32], site: SiteId, first: usize) -> u32 {
+/// The bound of entering a frame and going on after it. If the byte is not read by entering, the
+/// frame begins with it.
+fn through(machine: &Machine, base: &[u32], site: SiteId, first: usize, byte: Option<u8>) -> u32 {
     let s = &machine.sites[site as usize];
     let inside = s.variants[first..].iter().map(|&(_, start)| {
-        let cost = machine.states[start as usize].cost;
-        let ticks = cost.at.saturating_mul(cost.per_tick);
-        base[start as usize].saturating_add(ticks).saturating_add(cost.spaces.saturating_mul(machine.indent))
+        let state = &machine.states[start as usize];
+        let tokens = match byte.map(|b| state.row.get(b)) {
+            None => base[start as usize],
+            Some(Action::Stay { to, .. }) if machine.states[to as usize].cost.per_tick == 0 => {
+                base[to as usize].saturating_add(1)
+            }
+            Some(_) => return u32::MAX,
+        };
+        let ticks = state.cost.at.saturating_mul(state.cost.per_tick);
+        tokens.saturating_add(ticks).saturating_add(state.cost.spaces.saturating_mul(machine.indent))
     });
     inside.max().unwrap_or(u32::MAX).saturating_add(after(machine, base, site))
 }

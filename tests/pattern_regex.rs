@@ -306,6 +306,19 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Anything at all is compiled or refused, never a panic, and a refusal says why.
+    #[test]
+    fn any_text_is_handled(pattern in r"([\[\](){}*+?^$|\\.,<>=!:a-c0-9uxpPdDwWsSbBkc-]|\\[dwsbBpPux\]\[-]|\{[0-9],?[0-9]?\}|\PC){0,14}") {
+        match compile_pattern(&pattern, &PatternLimits::default()) {
+            Ok(dfa) => check_invariants(&dfa),
+            Err(error) => prop_assert!(!error.message().is_empty()),
+        }
+    }
+}
+
 /// Patterns as schemas have them: the validator agrees, the tables are small, and it is quick.
 #[test]
 fn everyday_patterns() {
@@ -379,4 +392,128 @@ fn everyday_patterns() {
             assert_eq!(matches(&dfa, text), expected, "{pattern} on {text:?}");
         }
     }
+}
+
+/// Collects what `pattern` and `patternProperties` hold anywhere in a document.
+fn patterns_in(value: &serde_json::Value, out: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|v| patterns_in(v, out)),
+        serde_json::Value::Object(map) => {
+            out.extend(map.get("pattern").and_then(|p| p.as_str()).map(str::to_owned));
+            if let Some(serde_json::Value::Object(by_pattern)) = map.get("patternProperties") {
+                out.extend(by_pattern.keys().cloned());
+            }
+            map.values().for_each(|v| patterns_in(v, out));
+        }
+        _ => {}
+    }
+}
+
+/// Per state, the least number of bytes to an accepting state.
+fn distances(dfa: &ByteDfa) -> Vec<u32> {
+    let mut distance: Vec<u32> = dfa.accepting.iter().map(|&a| if a { 0 } else { u32::MAX }).collect();
+    loop {
+        let mut changed = false;
+        for s in (1..dfa.len()).rev() {
+            let row = &dfa.rows[s * dfa.stride as usize..][..dfa.stride as usize];
+            let best = row.iter().map(|&to| distance[to as usize]).min().unwrap().saturating_add(1);
+            changed |= best < distance[s];
+            distance[s] = distance[s].min(best);
+        }
+        if !changed {
+            return distance;
+        }
+    }
+}
+
+/// A random string of the language, unescaped: a random walk for a while, then straight to the end.
+fn sample(dfa: &ByteDfa, distance: &[u32], seed: &mut u64) -> String {
+    let mut below = |n: usize| {
+        *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (*seed >> 33) as usize % n
+    };
+    let (mut state, mut text, walk) = (dfa.start, vec![b'"'], below(40));
+    loop {
+        let mut edges: Vec<u8> = (0..=255).filter(|&b| dfa.next(state, b) != 0).collect();
+        if text.len() > walk {
+            if dfa.accepting[state as usize] {
+                break;
+            }
+            edges.retain(|&b| distance[dfa.next(state, b) as usize] < distance[state as usize]);
+        }
+        if edges.is_empty() {
+            break;
+        }
+        let byte = edges[below(edges.len())];
+        text.push(byte);
+        state = dfa.next(state, byte);
+    }
+    text.push(b'"');
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// Every pattern of MaskBench: it compiles or is refused for a reason, and what it writes is valid.
+#[test]
+fn patterns_of_real_schemas() {
+    let beside = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/maskbench");
+    let root = std::env::var_os("MASKBENCH").map_or(beside, std::path::PathBuf::from);
+    let mut patterns = std::collections::BTreeSet::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "json") {
+                let text = std::fs::read(&path).unwrap_or_default();
+                if text.windows(7).any(|w| w == b"pattern") {
+                    serde_json::from_slice(&text).iter().for_each(|v| patterns_in(v, &mut patterns));
+                }
+            }
+        }
+    }
+    if patterns.is_empty() {
+        eprintln!("SKIPPED: no schemas under {}; set MASKBENCH", root.display());
+        return;
+    }
+    let (mut times, mut states, mut refused, mut compared) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut seed = 1;
+    for pattern in &patterns {
+        let begun = Instant::now();
+        let result = compile_pattern(pattern, &PatternLimits::default());
+        times.push((begun.elapsed(), pattern));
+        let dfa = match result {
+            Ok(dfa) => dfa,
+            Err(error) => {
+                let theirs = jsonschema::validator_for(&serde_json::json!({ "pattern": pattern }));
+                assert!(
+                    error.kind() != ErrorKind::InvalidSchema || theirs.is_err(),
+                    "not understood: {error}"
+                );
+                refused.push(error);
+                continue;
+            }
+        };
+        states.push((dfa.len() - 1, pattern));
+        let schema = serde_json::json!({ "pattern": pattern });
+        let Ok(validator) = jsonschema::validator_for(&schema) else {
+            continue;
+        };
+        let distance = distances(&dfa);
+        for _ in 0..if dfa.is_empty() { 0 } else { 20 } {
+            let text = sample(&dfa, &distance, &mut seed);
+            let valid = validator.is_valid(&serde_json::Value::from(text.clone()));
+            assert!(valid, "{pattern:?} wrote {text:?}");
+            compared += 1;
+        }
+    }
+    times.sort();
+    states.sort();
+    let at = |q: usize, n: usize| (n * q / 1000).min(n - 1);
+    eprintln!("{} patterns, {compared} samples compared", patterns.len());
+    for q in [500, 900, 990, 1000] {
+        let (time, states) = (&times[at(q, times.len())], &states[at(q, states.len())]);
+        eprintln!("  p{q:<4} {:9.3?} {:6} states   {:.70}", time.0, states.0, time.1);
+    }
+    refused.iter().for_each(|e| eprintln!("  refused: {:.150}", e.to_string()));
 }

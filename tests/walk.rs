@@ -134,12 +134,7 @@ fn walks_of_real_schemas_end_and_are_valid() {
         let file: Value = serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
         let Ok(g) = compile(&file["schema"], &Options::default()) else { continue };
         compiled += 1;
-        eprintln!("{name}");
-        if !file["schema"].to_string().contains("imum\"")
-            && !file["schema"].to_string().contains("multipleOf")
-        {
-            check_grammar(&g, &file["schema"], 2, &mut random);
-        }
+        check_grammar(&g, &file["schema"], 2, &mut random);
     }
     assert!(compiled > 300, "only {compiled} schemas compiled");
 }

@@ -100,12 +100,14 @@ impl Explorer<'_> {
         let string = self.frames[frame as usize].key.kind == Kind::String;
         for &(lo, hi) in &data.ranges {
             let any_next = any.next(any_state, lo);
-            if any_next == ByteDfa::DEAD {
+            if any_next == ByteDfa::DEAD && string {
                 continue;
             }
             let boundary = any.boundary[any_next as usize];
             let next: Vec<Formula> = verdicts.iter().map(|&f| self.read(f, lo, string && boundary)).collect();
-            if !self.alive(frame, &next) {
+            // Numbers of a bounded range may have more digits than an unbounded one is given.
+            let spelled = any_next != ByteDfa::DEAD || next.iter().any(|&f| f != NEVER);
+            if !spelled || !self.alive(frame, &next) {
                 continue;
             }
             let to = self.state(frame, StateKey::Text(any_next, next.into()))?;
@@ -115,8 +117,8 @@ impl Explorer<'_> {
                 _ => out.edges.push((lo, hi, edge)),
             }
         }
-        if any.accepting[any_state as usize] {
-            let ended: Vec<Formula> = verdicts.iter().map(|&f| self.ended(f)).collect();
+        let ended: Vec<Formula> = verdicts.iter().map(|&f| self.ended(f)).collect();
+        if any.accepting[any_state as usize] || !string && ended.contains(&ALWAYS) {
             if let Some(exit) = self.exit(frame, &ended, 0) {
                 if string {
                     out.leave(b'"', Some(exit));

@@ -345,8 +345,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                                 let site = &self.x.sites[site as usize];
                                 for (o, to) in site.targets.iter().enumerate() {
                                     if let &Some(to) = to {
-                                        let inside =
-                                            self.start_need[site.child as usize][o].saturating_add(1);
+                                        let inside = self.need_inside(site, o).saturating_add(1);
                                         best = best.min(inside.max(need[trim.at(to, region)]));
                                     }
                                 }

@@ -137,8 +137,8 @@ impl<'n> Subsets<'n> {
                     subset.states.to_vec()
                 };
                 if self.has_match(&from) {
-                    for class in 0..self.table.stride {
-                        if !self.words || is_word(class_bytes[class]) == word_after {
+                    for (class, &byte) in class_bytes.iter().enumerate() {
+                        if !self.words || is_word(byte) == word_after {
                             self.table.row_mut(state)[class] = self.table.row(self.sink)[class];
                         }
                     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A state of a [`ByteDfa`]. [`DfaState::DEAD`] is 0 in every automaton.
+/// A state of a [`ByteDfa`]. [`ByteDfa::DEAD`] is 0 in every automaton.
 pub type DfaState = u32;
 
 /// A deterministic automaton over bytes with dense rows over byte classes.

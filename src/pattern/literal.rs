@@ -49,7 +49,7 @@ pub(super) fn byte_strings(sorted: &[Vec<u8>]) -> ByteDfa {
     }
     dawg.close(&mut open, previous, 1);
     let start = open.pop().map_or(ByteDfa::DEAD, |root| dawg.intern(root));
-    dawg.table().finish(start)
+    dawg.table().finish_minimal(start)
 }
 
 #[derive(PartialEq, Eq, Hash)]

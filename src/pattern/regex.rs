@@ -18,13 +18,13 @@ pub struct PatternLimits {
     pub max_states: usize,
     /// Bytes of the intermediate NFA. Default 4 MiB.
     pub max_nfa_bytes: usize,
-    /// Steps of the subset construction, each a few nanoseconds. Default 20 million.
+    /// Steps of the subset construction, each a few nanoseconds. Default 10 million.
     pub max_steps: u64,
 }
 
 impl Default for PatternLimits {
     fn default() -> Self {
-        PatternLimits { max_states: 20_000, max_nfa_bytes: 4 << 20, max_steps: 20_000_000 }
+        PatternLimits { max_states: 20_000, max_nfa_bytes: 4 << 20, max_steps: 10_000_000 }
     }
 }
 

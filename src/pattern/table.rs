@@ -68,10 +68,7 @@ impl Table {
 
     /// The automaton that starts in `start`, in normal form.
     pub fn finish(self, start: DfaState) -> ByteDfa {
-        let live = self.live();
-        let identity: Vec<u32> =
-            (0..self.len() as u32).map(|s| if live[s as usize] { s } else { 0 }).collect();
-        let trimmed = self.quotient(start, &identity).merge_columns();
+        let trimmed = self.trim(start);
         let transitions = trimmed.rows.iter().filter(|&&to| to != ByteDfa::DEAD).count();
         if transitions == 0 || transitions > MINIMISE_TRANSITIONS {
             return trimmed.into_dfa();
@@ -86,6 +83,19 @@ impl Table {
         }
         let merged: Vec<u32> = block_of.iter().map(|&b| representative[b as usize]).collect();
         trimmed.quotient(1, &merged).merge_columns().into_dfa()
+    }
+
+    /// The same for a table that is minimal already.
+    pub fn finish_minimal(self, start: DfaState) -> ByteDfa {
+        self.trim(start).into_dfa()
+    }
+
+    /// Only live states that can be reached, in breadth-first order, with equal columns merged.
+    fn trim(self, start: DfaState) -> Table {
+        let live = self.live();
+        let kept = |s: DfaState| if live[s as usize] { s } else { ByteDfa::DEAD };
+        let kept: Vec<DfaState> = (0..self.len() as DfaState).map(kept).collect();
+        self.quotient(start, &kept).merge_columns()
     }
 
     /// Per state, whether an accepting state can be reached from it.

@@ -1,17 +1,5 @@
 //! `format`: the nine string formats that structured-output APIs know.
 //!
-//! | format | defined by | departures (never accepts more, sometimes less) |
-//! |---|---|---|
-//! | `date` | RFC 3339 full-date | – |
-//! | `time` | RFC 3339 full-time | a leap second needs an offset of whole or half hours |
-//! | `date-time` | RFC 3339 date-time | the same |
-//! | `duration` | RFC 3339 appendix A | – |
-//! | `ipv4` | RFC 2673, section 3.2 | – |
-//! | `ipv6` | RFC 4291, section 2.2 | – |
-//! | `uuid` | RFC 4122, section 3 | – |
-//! | `hostname` | RFC 1123, section 2.1 | see [`hostname`]: 223 characters in all, no `xn--` labels |
-//! | `email` | RFC 5321, section 4.1.2 | see [`email`]: shorter domains and quoted strings, no `<` in them |
-//!
 //! An automaton is exact where that is cheap; where it is not (lengths that span labels, Punycode), it is
 //! narrower, so that whatever is written passes every validator.
 
@@ -39,7 +27,19 @@ const FORMATS: [(&str, Build); 9] = [
 
 /// The canonical spellings of the strings of a format, or `None` if the name is not one of the nine.
 ///
-/// `date-time time date duration email hostname ipv4 ipv6 uuid`. Built once per process.
+/// Built once per process. Where a format is not exact, it is narrower:
+///
+/// | format | defined by | departures (never accepts more, sometimes less) |
+/// |---|---|---|
+/// | `date` | RFC 3339 full-date | – |
+/// | `time` | RFC 3339 full-time | a leap second needs an offset of whole or half hours |
+/// | `date-time` | RFC 3339 date-time | the same |
+/// | `duration` | RFC 3339 appendix A | – |
+/// | `ipv4` | RFC 2673, section 3.2 | – |
+/// | `ipv6` | RFC 4291, section 2.2 | – |
+/// | `uuid` | RFC 4122, section 3 | – |
+/// | `hostname` | RFC 1123, section 2.1 | at most 223 characters (a label costs 32, or 64 from 32 characters on, of 224); no label with hyphens in third and fourth position (`xn--`) |
+/// | `email` | RFC 5321, section 4.1.2 | ASCII; at most five domain labels of at most 31 characters, no `xn--`; quoted local parts of at most 30 characters without `<` |
 pub fn format(name: &str) -> Option<Arc<ByteDfa>> {
     static BUILT: [OnceLock<Option<Arc<ByteDfa>>>; FORMATS.len()] =
         [const { OnceLock::new() }; FORMATS.len()];

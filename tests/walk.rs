@@ -96,6 +96,10 @@ fn schemas() -> Vec<Value> {
         json!({"type": "object", "properties": {"type": {"enum": ["div", "form"]}, "children": {"type": "array", "items": {"$ref": "#"}}},
                "required": ["type", "children"], "additionalProperties": false}),
         json!({"type": ["object", "array", "string"], "minItems": 1, "required": ["k"]}),
+        // The deeper object shares a frame that is older than itself.
+        json!({"type": "object", "properties": {"s": {"type": "string"}, "o": {"type": "object",
+               "properties": {"t": {"type": "string"}}, "required": ["t"], "additionalProperties": false}},
+               "required": ["s", "o"], "additionalProperties": false}),
         json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
                          {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
     ]

@@ -279,6 +279,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 let text = self.x.frames[frame].key.kind.is_text();
                 for outcome in 0..self.x.frames[frame].outcomes.len() {
                     if text && all_spellable {
+                        changed |= self.start_need[frame][outcome] != 0;
                         self.start_need[frame][outcome] = 0;
                         continue;
                     }

@@ -83,7 +83,7 @@ fn is_structural(bytes: &[u8]) -> bool {
 
 fn spans(vocab: &dyn Tokens) -> Vec<Span> {
     let span = |kind, text: &str, price| Span::new(vocab, kind, text, price);
-    let literals = [("true", -0.7), ("false", -0.7), ("null", -2.0)];
+    let literals = [("true", -0.7), ("false", -0.7), ("null", -1.2)];
     let literals = literals.map(|(text, price)| span(Kind::Scalar, text, price));
     let numbers = (0..10).map(|n| {
         span(

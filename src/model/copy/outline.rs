@@ -50,6 +50,8 @@ struct Level {
 /// How ready the text is for an end, judged outside the outline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mood {
+    /// Price of a string as the value that is due.
+    pub open: f32,
     /// Price of closing the string that is open now.
     pub close: f32,
     /// Price of ending the number that is open now.
@@ -99,6 +101,11 @@ impl Outline {
         self.place
     }
 
+    /// Whether the text is not, or not yet, JSON.
+    pub fn is_prose(&self) -> bool {
+        matches!(self.place, Place::Start | Place::Prose)
+    }
+
     /// Whether the value at hand is an array's item.
     pub fn in_array(&self) -> bool {
         self.levels.last().is_some_and(|level| level.array)
@@ -134,27 +141,20 @@ impl Outline {
         let count = self.levels.last().map_or(0, |level| level.count) as f32;
         match (self.place, byte) {
             (Place::String { escape: true, .. }, _) => -14.0,
-            (
-                Place::String {
-                    key: false,
-                    length: 0,
-                    ..
-                },
-                b'"',
-            ) => -7.0,
+            (Place::String { length: 0, .. }, b'"') => -13.0,
             (Place::String { .. }, b'"') => mood.close,
             (Place::String { .. } | Place::Prose, _) => -14.0,
             (_, b' ') => -4.0,
             (_, b'\t' | b'\r' | b'\n') => -8.0,
             (Place::Start, _) => -9.0,
-            (Place::Value, b'"') => 0.0,
-            (Place::Value, b'{') => -0.3 - 0.9 * (depth - 3.0).max(0.0) - age / 400.0,
-            (Place::Value, b'[') => -0.7 - 0.9 * (depth - 2.0).max(0.0) - age / 300.0,
+            (Place::Value, b'"') => mood.open,
+            (Place::Value, b'{') => -1.5 - 0.9 * (depth - 3.0).max(0.0) - age / 400.0,
+            (Place::Value, b'[') => -1.5 - 0.9 * (depth - 2.0).max(0.0) - age / 300.0,
             (Place::Value, b']') if count == 0.0 => {
                 -4.5 + 4.0 * self.recursion() as f32 + age / 200.0
             }
             (Place::Key, b'"') => 0.0,
-            (Place::Key, b'}') if count == 0.0 => -5.0,
+            (Place::Key, b'}') if count == 0.0 => -8.0,
             (Place::Colon, b':') => 0.0,
             (Place::After | Place::Scalar, b',' | b']' | b'}') => {
                 let left = if self.place == Place::Scalar {
@@ -164,9 +164,9 @@ impl Outline {
                 };
                 left + match byte {
                     b',' if self.in_array() => 0.5 - 0.9 * count - age / 200.0 + mood.more,
-                    b',' => -0.3 * count - age / 300.0,
+                    b',' => 0.5 - 0.8 * count - age / 300.0,
                     b']' => -1.0 + 0.6 * count,
-                    _ => -2.5 + 0.3 * count,
+                    _ => -1.5 + 0.4 * count,
                 }
             }
             _ => -12.0,

@@ -12,6 +12,10 @@ const WORDS: usize = 400;
 const LONGEST: usize = 24;
 /// Words before a span that count as its context.
 const CONTEXT: usize = 4;
+/// The affinity that a label alone gives.
+pub(super) const LABELLED: f32 = 4.5;
+/// Words of a label at most.
+const LABEL: usize = 3;
 
 /// Words that seldom open a value.
 const DULL: &str = " a an and are as at be but by can do for from had has have he her his how if in into is it its of on \
@@ -43,10 +47,12 @@ pub(super) struct Span {
     pub price: f32,
     /// Words in it.
     pub words: usize,
-    /// Stems of the words before it, the nearest first.
+    /// Stems of the words before it, the nearest first; for a number also the word after it.
     context: Vec<u32>,
-    /// Stem of the label that opens its line (`Title:`), or 0.
-    label: u32,
+    /// Stems of the label it stands under (`Title:`).
+    label: Vec<u32>,
+    /// Stem of its first word.
+    first: u32,
 }
 
 impl Span {
@@ -69,7 +75,8 @@ impl Span {
             price,
             words,
             context: Vec::new(),
-            label: 0,
+            label: Vec::new(),
+            first: 0,
         }
     }
 
@@ -86,13 +93,23 @@ impl Span {
 
     /// How much the words around the span speak for it as the value of a key made of `key`'s stems.
     pub fn affinity(&self, key: &[u32]) -> f32 {
-        let label = if self.label != 0 && key.contains(&self.label) {
-            3.0
+        if self.kind == Kind::Key {
+            return 0.0;
+        }
+        let label = if self.label.iter().any(|stem| key.contains(stem)) {
+            4.0
         } else {
             0.0
         };
         let near = self.context.iter().position(|stem| key.contains(stem));
-        label + near.map_or(0.0, |k| 3.0 - 0.6 * k as f32)
+        let near = near.map_or(0.0, |k| 4.0 - 0.8 * k as f32);
+        // "owner Ines" is not the owner; "Ines" is.
+        let echo = if self.kind == Kind::Text && key.contains(&self.first) {
+            -3.0
+        } else {
+            0.0
+        };
+        label + near + echo
     }
 }
 
@@ -148,7 +165,7 @@ pub(super) fn spans_of(vocab: &dyn Tokens, prompt: &str) -> Vec<Span> {
         // A line that is only a label is a role marker of the template.
         let marker = words.len() == 1 && line.trim_end().ends_with(':');
         if seen + words.len() + WORDS > total && !marker {
-            let recency = -2.0 * (total - seen) as f32 / total.min(WORDS) as f32;
+            let recency = -4.0 * (total - seen) as f32 / total.min(WORDS) as f32;
             spans_of_line(vocab, line, words, recency, &mut spans);
         }
         seen += words.len();
@@ -163,85 +180,104 @@ fn spans_of_line(
     recency: f32,
     spans: &mut Vec<Span>,
 ) {
-    let labelled = words.first().filter(|w| line[w.range.1..].starts_with(':'));
-    let label = labelled.map_or(0, |w| stem(w.text));
-    let (mut clause_start, mut sentence_start) = (true, true);
+    let stems: Vec<u32> = words.iter().map(|w| stem(w.text)).collect();
+    let mut label: &[u32] = &[];
+    let (mut clause, mut sentence) = (0, 0);
     for (k, word) in words.iter().enumerate() {
         let mut add = |kind, last: usize, price: f32, tail: usize| {
             let text = &line[word.range.0..words[last].range.1 + tail];
             if needs_escape(text) {
                 return;
             }
-            if spans
-                .iter()
-                .any(|s| s.kind == kind && s.bytes == text.as_bytes() && s.label == label)
-            {
-                return;
-            }
             let mut span = Span::new(vocab, kind, text, price + recency);
-            span.context = words[k.saturating_sub(CONTEXT)..k]
+            span.context = stems[k.saturating_sub(CONTEXT)..k]
                 .iter()
                 .rev()
-                .map(|w| stem(w.text))
+                .copied()
                 .collect();
-            span.label = label;
-            spans.push(span);
+            span.label = label.to_vec();
+            span.first = stems[k];
+            let twin =
+                |s: &&mut Span| s.kind == kind && s.bytes == span.bytes && s.label == span.label;
+            match spans.iter_mut().find(twin) {
+                Some(twin) => twin.price = twin.price.max(span.price),
+                None => spans.push(span),
+            }
         };
-        let within = |stop: &dyn Fn(&Word<'_>) -> bool| {
-            let last = words[k..].iter().take(LONGEST).position(stop);
+        let until = |ends: fn(&Word<'_>) -> bool| {
+            let last = words[k..].iter().take(LONGEST).position(ends);
             last.map_or(words.len().min(k + LONGEST) - 1, |n| k + n)
         };
-        let capital = word.text.starts_with(char::is_uppercase);
-        let digit = word.text.contains(|c: char| c.is_ascii_digit());
-        let sentence = within(&|w| w.sentence_end);
-        let clause = within(&|w| w.clause_end);
-        if sentence_start && sentence > k {
-            let stop = line[words[sentence].range.1..].starts_with(['.', '!', '?']);
-            add(Kind::Text, sentence, -1.0, usize::from(stop));
-        }
-        if clause_start {
-            add(Kind::Text, clause, -0.7, 0);
-        } else if stem(word.text) != 0 {
-            // A content word on its own, unless a longer name begins here.
-            add(Kind::Text, k, if capital || digit { -1.0 } else { -3.0 }, 0);
-        }
-        if capital
-            && (k == 0
-                || !words[k - 1].text.starts_with(char::is_uppercase)
-                || words[k - 1].clause_end)
-        {
-            let name = words[k..].iter().take(5);
-            let mut last = k;
-            for (n, w) in name.enumerate() {
-                if !w.text.starts_with(char::is_uppercase) {
-                    break;
-                }
-                last = k + n;
-                if w.clause_end {
-                    break;
-                }
+        let (clause_end, sentence_end) = (until(|w| w.clause_end), until(|w| w.sentence_end));
+        let name_end = until(|w| w.clause_end).min(k + capitals(&words[k..]).saturating_sub(1));
+        let long = word.text.len() > 2 && stems[k] != 0;
+        // What a label says is for keys, not for values.
+        let is_label =
+            line[words[clause_end].range.1..].starts_with(':') && clause_end - clause < LABEL;
+        if is_label {
+            if k == clause {
+                let text = line[word.range.0..words[clause_end].range.1]
+                    .to_lowercase()
+                    .replace(' ', "_");
+                spans.push(Span::new(vocab, Kind::Key, &text, 3.0));
             }
-            let only_opens_a_sentence = sentence_start && last == k && stem(word.text) == 0;
-            add(
-                Kind::Text,
-                last,
-                if only_opens_a_sentence { -5.0 } else { -0.3 },
-                0,
-            );
+        } else {
+            if k == sentence && sentence_end > k + 2 {
+                let stop = line[words[sentence_end].range.1..].starts_with(['.', '!', '?']);
+                add(Kind::Text, sentence_end, -1.0, usize::from(stop));
+            }
+            match capitals(&words[k..]) {
+                _ if k == clause => {
+                    // All of what a label says is better than a name it begins with.
+                    let labelled = k > 0 && line[words[k - 1].range.1..].starts_with(':');
+                    add(Kind::Text, clause_end, if labelled { 1.0 } else { -1.0 }, 0);
+                }
+                0 if long => add(Kind::Text, k, -6.0, 0),
+                _ => {}
+            }
+            if capitals(&words[k..]) > 0 && (k == clause || capitals(&words[k - 1..]) == 0) {
+                add(
+                    Kind::Text,
+                    name_end,
+                    if k == sentence && name_end == k {
+                        -4.0
+                    } else {
+                        -0.5
+                    },
+                    0,
+                );
+            } else if long && word.text.contains(|c: char| c.is_ascii_digit()) {
+                add(Kind::Text, k, -1.5, 0);
+            }
         }
         if let Some((from, to)) = number_in(word.text) {
             let text = &word.text[from..to];
             let mut span = Span::new(vocab, Kind::Scalar, text, -0.5 + recency);
-            span.context = words[k.saturating_sub(CONTEXT)..k]
-                .iter()
-                .rev()
-                .map(|w| stem(w.text))
-                .collect();
-            span.label = label;
+            // A unit stands after its number.
+            let around = stems[k.saturating_sub(CONTEXT)..k].iter().rev();
+            span.context = around.chain(stems.get(k + 1)).copied().collect();
+            span.label = label.to_vec();
             spans.push(span);
         }
-        (clause_start, sentence_start) = (word.clause_end, word.sentence_end);
+        if line[word.range.1..].starts_with(':') {
+            label = &stems[if k - clause < LABEL { clause } else { k }..=k];
+        }
+        if word.clause_end {
+            clause = k + 1;
+        }
+        if word.sentence_end {
+            sentence = k + 1;
+        }
     }
+}
+
+/// How many of the first words, up to five, are capitalised.
+fn capitals(words: &[Word<'_>]) -> usize {
+    words
+        .iter()
+        .take(5)
+        .take_while(|w| w.text.starts_with(char::is_uppercase))
+        .count()
 }
 
 /// Splits a line at white space, and trims quotes and punctuation off the words.

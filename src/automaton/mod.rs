@@ -1,1 +1,139 @@
-//! automaton
+//! From the normalised schema to a deterministic pushdown automaton over bytes.
+//!
+//! In JSON text `{`, `[` and the `"` that opens a value always go one level down, and their closers always go
+//! back up, whichever alternative of the schema is being followed. All alternatives move through the
+//! levels together, so a schema's language is *visibly pushdown* and has a deterministic automaton:
+//! one state, one stack, one look-up a byte.
+//!
+//! ```text
+//!  Ir ── explore ──► frames judged for entries, by formulas          (raw, object, array, text …)
+//!     ── trim ─────► frames × outcomes of use, counts and needs      (no dead ends)
+//!     ── cost ─────► bounds of the tokens still needed
+//!     ── assemble ─► Machine: states, sites
+//! ```
+//!
+//! Nothing here knows a token: only which single bytes the vocabulary can spell.
+
+mod array;
+mod assemble;
+mod cost;
+mod counts;
+mod explore;
+mod formula;
+mod free_order;
+mod keys;
+mod listing;
+pub mod machine;
+mod member;
+mod object;
+mod raw;
+pub mod string;
+mod text;
+mod trim;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::Ir;
+pub use listing::{dot, listing};
+pub use machine::Machine;
+
+/// Where whitespace may stand outside of strings. There is none before and after the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whitespace {
+    /// Nowhere.
+    Compact,
+    /// Wherever JSON allows it, in runs of at most this many bytes.
+    Flexible {
+        /// Longest run, in bytes.
+        max: u32,
+    },
+    /// One member or item a line, indented by this many spaces a level; `": "` after keys.
+    Indent(u32),
+}
+
+/// In which order an object's declared properties may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeyOrder {
+    /// The schema's.
+    #[default]
+    Schema,
+    /// Any; at most 64 declared properties an object.
+    Any,
+}
+
+/// Options and limits of [`build`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whitespace between tokens of JSON.
+    pub whitespace: Whitespace,
+    /// Order of declared properties.
+    pub key_order: KeyOrder,
+    /// Bytes that a token of the vocabulary spells alone; only they are relied on to finish.
+    pub spellable: Box<[bool; 256]>,
+    /// Greatest number of open levels. Strings and numbers are levels too. At most 254.
+    pub max_depth: u8,
+    /// Greatest number of states explored; about 200 bytes each while compiling.
+    pub max_states: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            whitespace: Whitespace::Flexible { max: 32 },
+            key_order: KeyOrder::Schema,
+            spellable: Box::new([true; 256]),
+            max_depth: 128,
+            max_states: 400_000,
+        }
+    }
+}
+
+impl Options {
+    fn max_spaces(&self) -> u32 {
+        if let Whitespace::Flexible { max } = self.whitespace { max } else { 0 }
+    }
+
+    fn indent_width(&self) -> u32 {
+        if let Whitespace::Indent(width) = self.whitespace { width } else { 0 }
+    }
+}
+
+/// Builds the automaton of a schema.
+///
+/// # Errors
+/// [`ErrorKind::Unsatisfiable`] if no text satisfies the schema, [`ErrorKind::Vocabulary`] if some does
+/// but the vocabulary cannot spell any or the depth is not enough, [`ErrorKind::LimitExceeded`].
+pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
+    let explored = explore::Explorer::run(ir, options)?;
+    let trimmed = trim::Trimmer::run(&explored)?;
+    let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
+    let document = &trimmed.trims[0];
+    if !document.is_live(0, 0) {
+        return Err(Error::at(
+            ErrorKind::Unsatisfiable,
+            unsatisfiable_at(ir),
+            "no JSON text satisfies the schema; its assertions contradict each other",
+        ));
+    }
+    let need = document.need[0];
+    if need == machine::State::NO_REST {
+        return Err(Error::at(
+            ErrorKind::Vocabulary,
+            root,
+            "this vocabulary cannot spell the schema: a byte that every output needs is no token of its own",
+        ));
+    }
+    if need > options.max_depth {
+        return Err(Error::at(
+            ErrorKind::LimitExceeded,
+            root,
+            format!("every output nests {need} levels deep; the limit max_depth is {}", options.max_depth),
+        ));
+    }
+    let costs = cost::settle_costs(&trimmed);
+    Ok(assemble::assemble(&trimmed, &costs))
+}
+
+/// The pointer of the schema to blame if nothing satisfies the whole.
+fn unsatisfiable_at(ir: &Ir) -> String {
+    ir.pointers[ir.resolve(ir.root).0 as usize].to_string()
+}

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::pattern::{ByteDfa, NumberSpec};
 
 mod arena;
+mod dump;
 pub use arena::IrBuilder;
 
 /// Index of a [`Node`] in its [`Ir`].
@@ -79,7 +80,8 @@ pub enum Node {
     /// No value.
     False,
     /// All of the operands hold. At least two, none of them `True`, `False` or `And`; in schema
-    /// order without repeats.
+    /// order without repeats, but for the `Type`, which comes first. It may be missing where an
+    /// `Or` operand implies it.
     And(Box<[NodeId]>),
     /// At least one operand holds. At least two, none of them `True`, `False` or `Or`; in schema
     /// order without repeats.
@@ -100,7 +102,8 @@ pub enum Node {
     /// Arrays.
     Array(ArrayAssertion),
     /// Stands for another node while a recursive reference is being built, and afterwards where
-    /// the reference really is recursive. Resolve with [`Ir::resolve`].
+    /// the reference really is recursive. Resolve with [`Ir::resolve`]: an operand or a child that is
+    /// a `Ref` may stand for any node, `True`, `False` and `And` among them.
     Ref(NodeId),
 }
 
@@ -129,6 +132,8 @@ pub struct ObjectAssertion {
     /// Declared properties in the schema's order, then names that occur only in `required` (their
     /// schema is `additional`). No name twice.
     pub properties: Box<[Property]>,
+    /// How many of `properties`, from the front, are declared rather than merely required.
+    pub declared: u32,
     /// What values of undeclared names must satisfy; `FALSE` forbids undeclared names.
     pub additional: NodeId,
 }
@@ -155,12 +160,13 @@ pub struct ArrayAssertion {
     pub items: Range,
 }
 
-/// A whole normalised schema.
-#[derive(Clone, Debug)]
+/// A whole normalised schema. Its `Debug` form is the listing of [`Ir::dump`].
+#[derive(Clone)]
 pub struct Ir {
     /// All nodes; [`TRUE`] and [`FALSE`] first.
     pub nodes: Vec<Node>,
-    /// Per node, a JSON pointer to the (first) schema it came from, for error messages. Same length.
+    /// Per node, a JSON pointer to the (first) schema it came from, for error messages; the middle of
+    /// a very long one is left out. Same length.
     pub pointers: Vec<Arc<str>>,
     /// The node of the whole schema.
     pub root: NodeId,

@@ -8,8 +8,25 @@
 //! `\r`, `\t` and `\u00xx` (lower-case hex) for the other control characters. It accepts exactly the
 //! canonical spellings of the strings in the language, and never reads the closing quote.
 
+mod determinise;
 mod dfa;
+mod ecma;
+mod ecma_class;
+mod format;
+mod literal;
+mod minimise;
+mod product;
+mod regex;
+mod spelling;
+mod table;
+mod unfold;
+
 pub use dfa::{ByteDfa, DfaState};
+pub use format::format;
+pub use literal::literal_set;
+pub use product::product;
+pub use regex::{PatternLimits, compile_pattern};
+pub use spelling::{canonical_any, canonical_spelling};
 
 /// What a number must satisfy, in exact decimal text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,3 +51,5 @@ pub struct Bound {
     /// Whether the bound itself is excluded.
     pub exclusive: bool,
 }
+mod standin;
+pub use standin::*;

@@ -1,1 +1,266 @@
-//! reference
+//! The specification: a slow, short interpreter of the tables. Every other backend must equal it.
+//!
+//! It reads only tables and token bytes, simulates every token from the start and shares no code with
+//! the backends it judges.
+
+pub mod sampler;
+
+use crate::table::Grammar;
+use crate::table::layout::*;
+use crate::vocab::Vocabulary;
+
+/// One open level of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The site the level was entered from.
+    pub site: u32,
+    /// The count of the level around it.
+    pub count: u32,
+    /// The keys seen in the level around it.
+    pub seen: u64,
+    /// Bound of the tokens needed once this level is left, up to the end of the level around it.
+    pub cost: u32,
+}
+
+/// Where a text is in a grammar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// The state.
+    pub state: u32,
+    /// Characters, commas: what the level counts.
+    pub count: u32,
+    /// Length of the whitespace run being written, in bytes.
+    pub spaces: u32,
+    /// Keys seen in the level, with free key order.
+    pub seen: u64,
+    /// The open levels, outermost first.
+    pub stack: Vec<Level>,
+}
+
+impl Configuration {
+    /// Before the first byte.
+    pub fn start(g: &Grammar) -> Self {
+        Configuration { state: g.header().start, count: 0, spaces: 0, seen: 0, stack: Vec::new() }
+    }
+
+    /// Reads one byte; `false` if it is illegal (the configuration is then of no use).
+    pub fn read(&mut self, g: &Grammar, byte: u8) -> bool {
+        if self.missing_spaces(g) > 0 {
+            self.spaces += 1;
+            return byte == b' ';
+        }
+        loop {
+            let action = action(g, self.state, byte);
+            let index = action.index();
+            match action.kind() {
+                ActionKind::Dead => return false,
+                ActionKind::Stay | ActionKind::Next => {
+                    self.spaces = if action.space() { self.spaces + 1 } else { 0 };
+                    if action.space() && self.spaces > g.header().max_spaces {
+                        return false;
+                    }
+                    if action.flag() && !action.space() {
+                        self.count = self.count.saturating_add(1);
+                    }
+                    let to = if action.kind() == ActionKind::Next { self.state + 1 } else { index };
+                    return self.arrive(g, to);
+                }
+                ActionKind::Enter => {
+                    if !self.enter(g, index) {
+                        return false;
+                    }
+                    if action.flag() {
+                        return true;
+                    }
+                }
+                ActionKind::Leave | ActionKind::Choose => {
+                    let outcome = if action.kind() == ActionKind::Leave {
+                        Some(index)
+                    } else {
+                        choose(g, index, self.seen)
+                    };
+                    if !outcome.is_some_and(|o| self.leave(g, o)) {
+                        return false;
+                    }
+                    if action.flag() {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, g: &Grammar, state: u32) -> bool {
+        self.state = state;
+        loop {
+            let extra = &g.extras()[g.states()[self.state as usize].extra as usize];
+            if extra.chain_to == 0 || self.count < extra.chain_at {
+                let keys = &g.keys()[extra.keys as usize];
+                if keys.under != 0 && keys.under & !self.seen == 0 || keys.set & self.seen != 0 {
+                    return false;
+                }
+                if keys.closes != 0 && choose(g, keys.closes - 1, self.seen).is_none() {
+                    return false;
+                }
+                self.seen |= keys.set;
+                return self.state != 0;
+            }
+            self.state = extra.chain_to;
+        }
+    }
+
+    fn enter(&mut self, g: &Grammar, site: u32) -> bool {
+        let s = &g.sites()[site as usize];
+        let left = g.max_depth() - self.stack.len();
+        let variants = &g.lists()[s.variants as usize..][..2 * s.variant_count as usize];
+        let Some(start) = variants.chunks_exact(2).rev().find(|v| v[0] as usize <= left).map(|v| v[1]) else {
+            return false;
+        };
+        if left == 0 {
+            return false;
+        }
+        let spaces = u64::from(s.cost_spaces) * u64::from(g.header().indent) * self.stack.len() as u64;
+        let ticks = u64::from(s.cost_at.saturating_sub(self.count)) * u64::from(s.cost_per_tick);
+        let keys = if s.required == 0 { 0 } else { self.missing(g, s.required, s.key_costs) };
+        let cost = clamp(u64::from(s.cost) + ticks + spaces + keys);
+        self.stack.push(Level { site, count: self.count, seen: self.seen, cost });
+        self.count = 0;
+        self.spaces = 0;
+        self.seen = 0;
+        self.arrive(g, start)
+    }
+
+    fn leave(&mut self, g: &Grammar, outcome: u32) -> bool {
+        let Some(level) = self.stack.pop() else { return false };
+        let s = &g.sites()[level.site as usize];
+        if outcome >= s.target_count {
+            return false;
+        }
+        self.count = level.count;
+        self.seen = level.seen;
+        self.spaces = 0;
+        self.arrive(g, g.lists()[(s.targets + outcome) as usize])
+    }
+
+    /// Spaces of indentation still to be written before anything else.
+    fn missing_spaces(&self, g: &Grammar) -> u32 {
+        let flags = g.states()[self.state as usize].flags;
+        let depth = self.stack.len() as u32;
+        let levels = match flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) {
+            StateInfo::INDENT_INNER => depth,
+            StateInfo::INDENT_OUTER => depth.saturating_sub(1),
+            _ => return 0,
+        };
+        (levels * g.header().indent).saturating_sub(self.spaces)
+    }
+
+    /// What the required names not yet seen cost, in tokens.
+    fn missing(&self, g: &Grammar, required: u64, costs: u32) -> u64 {
+        let costs = &g.key_costs()[costs as usize];
+        let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
+        (0..64)
+            .filter(|name| (required & !self.seen) >> name & 1 == 1)
+            .map(|name| u64::from(costs.tokens[name]) + u64::from(costs.spaces[name]) * per_space)
+            .sum()
+    }
+
+    /// Bound of the tokens needed to complete the text: some legal token always leads to a
+    /// configuration whose bound is lower.
+    pub fn bound(&self, g: &Grammar) -> u64 {
+        let s = &g.states()[self.state as usize];
+        let e = &g.extras()[s.extra as usize];
+        let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
+        let mut bound = u64::from(s.cost)
+            + u64::from(e.cost_at.saturating_sub(self.count)) * u64::from(e.cost_per_tick)
+            + u64::from(e.cost_spaces) * per_space;
+        if s.flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) != 0 {
+            bound = bound.saturating_sub(u64::from(self.spaces));
+        }
+        if e.keys != 0 {
+            let k = &g.keys()[e.keys as usize];
+            bound += self.missing(g, k.required, k.costs);
+            if k.ahead & k.required & !self.seen != 0 {
+                bound = bound.saturating_sub(u64::from(k.written) + u64::from(k.written_spaces) * per_space);
+            } else if k.ahead != 0 {
+                bound += u64::from(k.rest) + u64::from(k.rest_spaces) * per_space;
+            }
+        }
+        bound + self.stack.iter().map(|level| u64::from(level.cost)).sum::<u64>()
+    }
+
+    /// Whether a token may end here: the depth left is enough to finish.
+    pub fn can_rest(&self, g: &Grammar) -> bool {
+        let need = g.states()[self.state as usize].need;
+        need != u8::MAX && self.stack.len() + usize::from(need) <= g.max_depth()
+    }
+
+    /// Whether the text is complete.
+    pub fn is_complete(&self, g: &Grammar) -> bool {
+        let mut c = self.clone();
+        loop {
+            let s = &g.states()[c.state as usize];
+            if s.flags & StateInfo::ACCEPTING != 0 {
+                return c.stack.is_empty();
+            }
+            // A number ends where the text does.
+            let default = PackedAction(g.rows()[s.row as usize]);
+            let ends = default.kind() == ActionKind::Leave && !default.flag();
+            if !ends || !c.leave(g, default.index()) {
+                return false;
+            }
+        }
+    }
+
+    /// The configuration after the token, if it is legal with `budget` tokens left, itself included.
+    /// Stop tokens change nothing and are legal where the text is complete.
+    pub fn after_token(
+        &self,
+        g: &Grammar,
+        vocab: &Vocabulary,
+        token: u32,
+        budget: Option<u64>,
+    ) -> Option<Self> {
+        if vocab.is_stop(token) {
+            return self.is_complete(g).then(|| self.clone());
+        }
+        let mut c = self.clone();
+        let legal = vocab.bytes(token)?.iter().all(|&b| c.read(g, b)) && c.can_rest(g);
+        let fits = legal && budget.is_none_or(|left| c.bound(g) < left);
+        fits.then_some(c)
+    }
+
+    /// The legal tokens: bit `t % 32` of word `t / 32` for token t, over the logits' width.
+    pub fn mask(&self, g: &Grammar, vocab: &Vocabulary, budget: Option<u64>) -> Vec<u32> {
+        let mut words = vec![0u32; vocab.width().div_ceil(32)];
+        for token in 0..vocab.len() as u32 {
+            if self.after_token(g, vocab, token, budget).is_some() {
+                words[token as usize / 32] |= 1 << (token % 32);
+            }
+        }
+        words
+    }
+}
+
+fn action(g: &Grammar, state: u32, byte: u8) -> PackedAction {
+    let row = &g.rows()[g.states()[state as usize].row as usize..];
+    let ranges = &row[2..][..2 * row[1] as usize];
+    let found =
+        ranges.chunks_exact(2).find(|r| r[0] & 0xff <= u32::from(byte) && u32::from(byte) <= r[0] >> 8);
+    PackedAction(found.map_or(row[0], |r| r[1]))
+}
+
+fn choose(g: &Grammar, first: u32, seen: u64) -> Option<u32> {
+    for choice in &g.choices()[first as usize..] {
+        if choice.keys & !seen == 0 {
+            return Some(choice.outcome);
+        }
+        if choice.last != 0 {
+            break;
+        }
+    }
+    None
+}
+
+fn clamp(n: u64) -> u32 {
+    n.min(u64::from(u32::MAX)) as u32
+}

@@ -1,1 +1,9 @@
-//! table
+//! The tables of a compiled schema: flat, relocatable, the same for every backend.
+
+mod check;
+mod grammar;
+pub mod layout;
+mod pack;
+
+pub use grammar::{Grammar, Header, MAGIC, Section, VERSION};
+pub use pack::{DEFAULT_MAX_BYTES, pack};

@@ -1,0 +1,181 @@
+//! Array frames: which items may follow, and what they are judged for.
+//!
+//! The count is the number of commas, so an array of n ≥ 1 items is left at count n − 1. While prefix
+//! items last, the item's number is part of the state; beyond them one state serves all items.
+
+use std::rc::Rc;
+
+use super::explore::{Expansion, Explorer};
+use super::formula::{ALWAYS, Formula, NEVER};
+use super::machine::Indent;
+use super::raw::*;
+use crate::error::Result;
+use crate::ir::{ArrayAssertion, Node, NodeId, TRUE};
+
+impl Explorer<'_> {
+    fn array_assertion(&self, node: NodeId) -> &ArrayAssertion {
+        match self.ir.node(node) {
+            Node::Array(a) => a,
+            other => unreachable!("array atoms name array assertions, not {other:?}"),
+        }
+    }
+
+    /// Drops assertions that no item from `index` on can violate.
+    pub fn array_settle(&mut self, f: Formula, index: u32) -> Formula {
+        let ir = self.ir;
+        self.formulas.map(f, &mut |formulas, atom| match atom {
+            Atom::Array(node) => {
+                let Node::Array(a) = ir.node(node) else { unreachable!() };
+                let rest = a.prefix.iter().skip(index as usize).chain([&a.rest]);
+                if rest.map(|&n| ir.resolve(n)).all(|n| n == TRUE) { ALWAYS } else { formulas.atom(atom) }
+            }
+            other => formulas.atom(other),
+        })
+    }
+
+    /// The entries after item `index`, with the item's verdicts open.
+    fn read_item(&mut self, verdicts: &[Formula], index: u32) -> Result<Rc<[Formula]>> {
+        let mut nodes = Vec::new();
+        for &f in verdicts {
+            self.formulas.atoms(f, &mut |atom| {
+                if let Atom::Array(node) = atom {
+                    nodes.push(node);
+                }
+            });
+        }
+        let mut after = Vec::with_capacity(nodes.len());
+        for &node in &nodes {
+            let a = self.array_assertion(node);
+            let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
+            let f = self.value(item, 0)?;
+            let atom = self.formulas.atom(Atom::Array(node));
+            after.push(match f {
+                NEVER => NEVER,
+                ALWAYS => atom,
+                f => {
+                    let verdict = self.formulas.atom(Atom::Verdict(f));
+                    self.formulas.and([atom, verdict])
+                }
+            });
+        }
+        let mut result = Vec::with_capacity(verdicts.len());
+        for &f in verdicts {
+            let f = self.formulas.map(f, &mut |formulas, atom| match atom {
+                Atom::Array(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
+                other => formulas.atom(other),
+            });
+            let f = self.array_settle(f, index + 1);
+            result.push(self.group(f));
+        }
+        Ok(result.into())
+    }
+
+    /// The item number from which on all are treated alike.
+    fn saturation(&self, frame: FrameId) -> u32 {
+        let mut longest = 0;
+        for &f in &self.frames[frame as usize].key.entries {
+            self.formulas.atoms(f, &mut |atom| {
+                if let Atom::Array(node) = atom {
+                    longest = longest.max(self.array_assertion(node).prefix.len() as u32);
+                }
+            });
+        }
+        longest
+    }
+
+    pub fn expand_array(&mut self, frame: FrameId, key: StateKey, out: &mut Expansion) -> Result<()> {
+        let indented = self.indented();
+        match key.clone() {
+            StateKey::ArrayStart(verdicts, broken) => {
+                if !broken {
+                    let empty: Vec<Formula> = verdicts.iter().map(|&f| self.without_items(f)).collect();
+                    let exit = self.exit(frame, &empty, 0);
+                    out.leave(b']', exit);
+                }
+                if indented && !broken {
+                    let after = self.read_item(&verdicts, 0)?;
+                    if self.alive(frame, &after) {
+                        let to = self.state(frame, StateKey::ArrayStart(verdicts, true))?;
+                        out.stay(b'\n', to);
+                    }
+                } else {
+                    self.item_edges(frame, &verdicts, 0, out)?;
+                    self.space_loop(frame, &key, out);
+                }
+                if broken {
+                    out.indent = Indent::Inner;
+                }
+            }
+            StateKey::Item(index, verdicts) => {
+                self.item_edges(frame, &verdicts, index, out)?;
+                if indented {
+                    out.indent = Indent::Inner;
+                } else {
+                    self.space_loop(frame, &key, out);
+                }
+            }
+            StateKey::ItemBreak(index, verdicts) => {
+                let to = self.state(frame, StateKey::Item(index, verdicts))?;
+                out.stay(b'\n', to);
+            }
+            StateKey::ItemDone(index, verdicts, broken) => {
+                if !indented || broken {
+                    // Nothing but counts is open once the last item is read.
+                    let ended: Vec<Formula> = verdicts.iter().map(|&f| self.items_ended(f)).collect();
+                    let exit = self.exit(frame, &ended, 1);
+                    out.leave(b']', exit);
+                }
+                if broken {
+                    out.indent = Indent::Outer;
+                    return Ok(());
+                }
+                let next = (index + 1).min(self.saturation(frame));
+                let after = self.read_item(&verdicts, next)?;
+                if self.alive(frame, &after) {
+                    let to = if indented {
+                        StateKey::ItemBreak(next, verdicts.clone())
+                    } else {
+                        StateKey::Item(next, verdicts.clone())
+                    };
+                    let to = self.state(frame, to)?;
+                    out.edges.push((b',', b',', Edge::Stay { to, tick: true, space: false }));
+                }
+                if indented {
+                    let to = self.state(frame, StateKey::ItemDone(index, verdicts, true))?;
+                    out.stay(b'\n', to);
+                } else {
+                    self.space_loop(frame, &key, out);
+                }
+            }
+            other => unreachable!("{other:?} is no state of an array"),
+        }
+        Ok(())
+    }
+
+    fn item_edges(
+        &mut self,
+        frame: FrameId,
+        verdicts: &[Formula],
+        index: u32,
+        out: &mut Expansion,
+    ) -> Result<()> {
+        let after = self.read_item(verdicts, index)?;
+        let asked = self.asked(after.iter());
+        self.value_edges(frame, &asked, Continuation::Item { index, after }, out)
+    }
+
+    fn without_items(&mut self, f: Formula) -> Formula {
+        self.formulas.map(f, &mut |_, atom| match atom {
+            Atom::Array(_) => ALWAYS,
+            Atom::Count { min, .. } => (min == 0).into(),
+            other => unreachable!("{other:?} is no atom of an array"),
+        })
+    }
+
+    fn items_ended(&mut self, f: Formula) -> Formula {
+        self.formulas.map(f, &mut |formulas, atom| match atom {
+            Atom::Array(_) => ALWAYS,
+            other => formulas.atom(other),
+        })
+    }
+}

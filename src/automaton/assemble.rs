@@ -1,0 +1,370 @@
+//! Assembly: trimmed frames and bounds become the states and sites of the finished automaton.
+//!
+//! States are numbered as they are first reached, and then renumbered so that a state with one
+//! successor is followed by it: runs of forced bytes become runs of consecutive states.
+
+use rustc_hash::FxHashMap;
+
+use super::cost::{Costs, after};
+use super::counts::INFINITY;
+use super::free_order::FreeOrder;
+use super::machine::*;
+use super::raw::*;
+use super::trim::{Trim, TrimId, Trimmer, exit_choices, exit_outcome};
+
+/// Adjacent regions in which a state behaves alike, and its bound there.
+struct Variant {
+    first: usize,
+    last: usize,
+    cost: Cost,
+}
+
+struct Assembler<'t, 'x, 'a> {
+    t: &'t Trimmer<'x, 'a>,
+    costs: &'t [Costs],
+    variants: FxHashMap<(TrimId, RawId), Vec<Variant>>,
+    ids: FxHashMap<(TrimId, RawId, usize), StateId>,
+    site_ids: FxHashMap<Site, SiteId>,
+    choice_ids: FxHashMap<Vec<(u64, u32)>, u32>,
+    free_orders: FxHashMap<TrimId, FreeOrder>,
+    queue: Vec<(TrimId, RawId, usize)>,
+    machine: Machine,
+}
+
+/// Builds the machine. The document must be satisfiable.
+pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
+    let options = t.x.options;
+    let dead = State {
+        row: Row { ranges: Vec::new(), default: Action::Dead },
+        chain: None,
+        need: State::NO_REST,
+        cost: Cost::default(),
+        indent: Indent::None,
+        keys: None,
+        accepting: false,
+        free: 0,
+        slices: 0,
+        label: Label::Dead,
+    };
+    let mut a = Assembler {
+        t,
+        costs,
+        variants: FxHashMap::default(),
+        ids: FxHashMap::default(),
+        site_ids: FxHashMap::default(),
+        choice_ids: FxHashMap::default(),
+        free_orders: FxHashMap::default(),
+        queue: Vec::new(),
+        machine: Machine {
+            states: vec![dead],
+            sites: Vec::new(),
+            choices: Vec::new(),
+            key_costs: Vec::new(),
+            start: DEAD,
+            max_spaces: options.max_spaces(),
+            indent: options.indent_width(),
+            max_depth: options.max_depth,
+        },
+    };
+    a.machine.start = a.state(0, 0, 0);
+    let mut next = 0;
+    while next < a.queue.len() {
+        let (trim, raw, variant) = a.queue[next];
+        next += 1;
+        a.fill(trim, raw, variant);
+    }
+    renumber(a.machine)
+}
+
+impl Assembler<'_, '_, '_> {
+    /// The state of a raw state in a region; dead if it is not kept there.
+    fn state(&mut self, trim: TrimId, raw: RawId, region: usize) -> StateId {
+        if !self.t.trims[trim].is_live(raw, region) {
+            return DEAD;
+        }
+        if !self.variants.contains_key(&(trim, raw)) {
+            let variants = self.variants_of(trim, raw);
+            self.variants.insert((trim, raw), variants);
+        }
+        let variant = self.variants[&(trim, raw)]
+            .iter()
+            .position(|v| v.first <= region && region <= v.last)
+            .expect("every region in which a state is kept belongs to a variant");
+        self.variant(trim, raw, variant)
+    }
+
+    fn variant(&mut self, trim: TrimId, raw: RawId, variant: usize) -> StateId {
+        if let Some(&id) = self.ids.get(&(trim, raw, variant)) {
+            return id;
+        }
+        let id = self.machine.states.len() as StateId;
+        self.ids.insert((trim, raw, variant), id);
+        let dead = self.machine.states[0].clone();
+        self.machine.states.push(dead);
+        self.queue.push((trim, raw, variant));
+        id
+    }
+
+    /// Merges the regions of a state in which it has the same edges and one bound fits all.
+    fn variants_of(&self, id: TrimId, raw: RawId) -> Vec<Variant> {
+        let trim = &self.t.trims[id];
+        let mut variants: Vec<Variant> = Vec::new();
+        let mut previous: Option<Vec<Seen>> = None;
+        for region in 0..trim.regions.len() {
+            if !trim.is_live(raw, region) {
+                previous = None;
+                continue;
+            }
+            let seen = self.seen(id, raw, region);
+            let cost = self.costs[id].cost(trim, raw, region);
+            if let (Some(before), Some(v)) = (&previous, variants.last_mut())
+                && *before == seen
+                && let Some(cost) = merged(v.cost, trim, v.first, cost, region)
+            {
+                v.last = region;
+                v.cost = cost;
+            } else {
+                variants.push(Variant { first: region, last: region, cost });
+            }
+            previous = Some(seen);
+        }
+        variants
+    }
+
+    /// What can be told of a state's edges in a region.
+    fn seen(&self, id: TrimId, raw: RawId, region: usize) -> Vec<Seen> {
+        let trim = &self.t.trims[id];
+        let f = &self.t.x.frames[trim.frame as usize];
+        let state = &f.states[raw as usize];
+        let mut seen = vec![Seen::Need(trim.need[trim.at(raw, region)])];
+        let default = [(0, 255, state.default)];
+        for &(.., edge) in state.edges.iter().chain(&default) {
+            seen.push(match edge {
+                Edge::Dead => Seen::Dead,
+                Edge::Stay { to, tick, .. } => {
+                    let mut regions = if tick { trim.after_tick(region) } else { region..=region };
+                    Seen::Stay(regions.any(|r| trim.is_live(to, r)))
+                }
+                Edge::Enter { site, .. } => {
+                    let entries = trim.entries[&(site, region)].clone();
+                    let useful = entries.last().map(|e| &self.t.trims[e.1].useful[..]).unwrap_or_default();
+                    let amount = after(self.t, trim, &self.costs[id], site, useful, region);
+                    Seen::Enter(entries, amount.base, amount.spaces)
+                }
+                Edge::Leave { exit, .. } => Seen::Leave(exit_outcome(&f.exits[exit as usize], trim, region)),
+            });
+        }
+        seen
+    }
+
+    fn fill(&mut self, id: TrimId, raw: RawId, variant: usize) {
+        let t = self.t;
+        let trim = &t.trims[id];
+        let f = &t.x.frames[trim.frame as usize];
+        let state = &f.states[raw as usize];
+        let (region, cost) = {
+            let v = &self.variants[&(id, raw)][variant];
+            (v.first, v.cost)
+        };
+        let mut ranges: Vec<(u8, u8, Action)> = Vec::with_capacity(state.edges.len());
+        for &(lo, hi, edge) in &state.edges {
+            let action = self.action(id, edge, region);
+            match ranges.last_mut() {
+                _ if action == Action::Dead => {}
+                Some((_, end, same)) if *same == action && *end as u16 + 1 == lo as u16 => *end = hi,
+                _ => ranges.push((lo, hi, action)),
+            }
+        }
+        let default = self.action(id, state.default, region);
+        let next = self.variants[&(id, raw)].get(variant + 1).map(|v| v.first);
+        let chain = next.map(|first| (trim.regions[first].0, self.variant(id, raw, variant + 1)));
+        let mut keys = self.free_order(id).map(|order| order.keys(raw));
+        if let (Some(keys), Indent::Outer, [(.., Action::Choose { choice })]) =
+            (&mut keys, state.indent, &ranges[..])
+        {
+            keys.closes = choice + 1;
+        }
+        let cost = match self.free_order(id).and_then(|order| order.base(raw)) {
+            Some((base, spaces)) => Cost { base, spaces, ..Cost::default() },
+            None => cost,
+        };
+        let id_in_machine = self.ids[&(id, raw, variant)];
+        self.machine.states[id_in_machine as usize] = State {
+            row: Row { ranges, default },
+            chain,
+            need: trim.need[trim.at(raw, region)],
+            cost,
+            indent: state.indent,
+            keys,
+            accepting: matches!(state.key, StateKey::After),
+            free: state.free,
+            slices: 0,
+            label: state.label,
+        };
+    }
+
+    fn action(&mut self, id: TrimId, edge: Edge, region: usize) -> Action {
+        let t = self.t;
+        let trim = &t.trims[id];
+        match edge {
+            Edge::Dead => Action::Dead,
+            Edge::Stay { to, tick, space } => {
+                let at = if tick { *trim.after_tick(region).start() } else { region };
+                match self.state(id, to, at) {
+                    DEAD => Action::Dead,
+                    to => Action::Stay { to, tick, space },
+                }
+            }
+            Edge::Enter { site, read } => {
+                self.enter(id, site, region).map_or(Action::Dead, |site| Action::Enter { site, read })
+            }
+            Edge::Leave { exit, read } => {
+                let exit = &t.x.frames[trim.frame as usize].exits[exit as usize];
+                if let Some(outcome) = exit_outcome(exit, trim, region) {
+                    return Action::Leave { outcome, read };
+                }
+                let choices = exit_choices(exit, trim);
+                match choices[..] {
+                    [] => Action::Dead,
+                    [(0, outcome)] => Action::Leave { outcome, read },
+                    _ => {
+                        let list = &mut self.machine.choices;
+                        let choice = *self.choice_ids.entry(choices.clone()).or_insert_with(|| {
+                            list.push(choices);
+                            list.len() as u32 - 1
+                        });
+                        Action::Choose { choice }
+                    }
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, id: TrimId, site: RawSiteId, region: usize) -> Option<SiteId> {
+        let t = self.t;
+        let trim = &t.trims[id];
+        let s = &t.x.sites[site as usize];
+        let entries = &trim.entries[&(site, region)];
+        let &(_, widest) = entries.last()?;
+        let useful = &t.trims[widest].useful;
+        let mut targets = vec![DEAD; t.x.frames[s.child as usize].outcomes.len()];
+        for &o in useful {
+            if let Some(&Some(to)) = s.targets.get(o as usize) {
+                targets[o as usize] = self.state(id, to, region);
+            }
+        }
+        let variants: Vec<(u8, StateId)> = entries
+            .iter()
+            .map(|&(need, child)| (need, self.state(child, s.start, 0)))
+            .filter(|v| v.1 != DEAD)
+            .collect();
+        if variants.is_empty() {
+            return None;
+        }
+        let amount = after(t, trim, &self.costs[id], site, useful, region);
+        let form = self.costs[id].cost(trim, s.targets.iter().flatten().copied().next().unwrap_or(0), region);
+        let mut cost = Cost { base: amount.base, spaces: amount.spaces, ..form };
+        let required = self.free_order(id).map_or((0, 0), |order| (order.required, order.costs));
+        if required.0 != 0 {
+            cost = Cost { base: amount.base, spaces: amount.spaces, ..Cost::default() };
+        }
+        let new = Site { variants, targets, cost, required };
+        let sites = &mut self.machine.sites;
+        Some(*self.site_ids.entry(new.clone()).or_insert_with(|| {
+            sites.push(new);
+            sites.len() as SiteId - 1
+        }))
+    }
+
+    /// The bookkeeping of free key order, for object frames under it.
+    fn free_order(&mut self, id: TrimId) -> Option<&FreeOrder> {
+        let t = self.t;
+        let kind = t.x.frames[t.trims[id].frame as usize].key.kind;
+        if kind != Kind::Object || !t.x.any_order() {
+            return None;
+        }
+        if !self.free_orders.contains_key(&id) {
+            let (order, costs) = FreeOrder::new(t, id, &self.costs[id], self.machine.key_costs.len() as u32);
+            self.machine.key_costs.push(costs);
+            self.free_orders.insert(id, order);
+        }
+        self.free_orders.get(&id)
+    }
+}
+
+/// What one edge does in one region, as far as it can differ between regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seen {
+    Need(u8),
+    Dead,
+    Stay(bool),
+    Enter(Vec<(u8, TrimId)>, u32, u32),
+    Leave(Option<u32>),
+}
+
+/// One bound that equals `a` from region `first` up to `region`, and `b` in `region`, if there is one.
+fn merged(a: Cost, trim: &Trim, first: usize, b: Cost, region: usize) -> Option<Cost> {
+    let value =
+        |c: Cost, n: u32| u64::from(c.base) + u64::from(c.at.saturating_sub(n)) * u64::from(c.per_tick);
+    // Both are linear within their regions: agreeing at both ends is agreeing throughout.
+    let agree = |x: Cost, y: Cost, from: usize, to: usize| {
+        let (lo, hi) = (trim.regions[from].0, trim.regions[to].1);
+        let top = if hi == INFINITY { lo.max(x.at).max(y.at) } else { hi - 1 };
+        x.spaces == y.spaces && value(x, lo) == value(y, lo) && value(x, top) == value(y, top)
+    };
+    if agree(a, b, region, region) && (a.at <= trim.regions[region].0 || a.per_tick == b.per_tick) {
+        return Some(a);
+    }
+    let same_slope =
+        a.per_tick == b.per_tick || region == first + 1 && trim.regions[first].1 - trim.regions[first].0 == 1;
+    (same_slope && agree(a, b, first, region - 1)).then_some(b)
+}
+
+/// Orders states so that a state's only successor follows it where possible.
+fn renumber(machine: Machine) -> Machine {
+    let n = machine.states.len();
+    let mut new_id = vec![DEAD; n];
+    let mut order: Vec<StateId> = vec![DEAD];
+    for first in 1..n as StateId {
+        let mut s = first;
+        while s != DEAD && new_id[s as usize] == DEAD {
+            new_id[s as usize] = order.len() as StateId;
+            order.push(s);
+            let row = &machine.states[s as usize].row;
+            s = match row.ranges[..] {
+                [(_, _, Action::Stay { to, .. })] if row.default == Action::Dead => to,
+                _ => DEAD,
+            };
+        }
+    }
+    let map = |a: Action| match a {
+        Action::Stay { to, tick, space } => Action::Stay { to: new_id[to as usize], tick, space },
+        other => other,
+    };
+    let Machine { states, mut sites, choices, key_costs, start, max_spaces, indent, max_depth } = machine;
+    let mut old: Vec<Option<State>> = states.into_iter().map(Some).collect();
+    let states = order
+        .iter()
+        .map(|&s| {
+            let mut state = old[s as usize].take().expect("every state is ordered once");
+            state.row.ranges.iter_mut().for_each(|r| r.2 = map(r.2));
+            state.row.default = map(state.row.default);
+            state.chain = state.chain.map(|(at, to)| (at, new_id[to as usize]));
+            state
+        })
+        .collect();
+    for site in &mut sites {
+        site.variants.iter_mut().for_each(|v| v.1 = new_id[v.1 as usize]);
+        site.targets.iter_mut().for_each(|t| *t = new_id[*t as usize]);
+    }
+    Machine {
+        states,
+        sites,
+        choices,
+        key_costs,
+        start: new_id[start as usize],
+        max_spaces,
+        indent,
+        max_depth,
+    }
+}

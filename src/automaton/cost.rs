@@ -1,0 +1,272 @@
+//! Bounds of the tokens needed to finish, for every state kept.
+//!
+//! The bound B of a configuration promises that some legal token leads to a configuration with bound
+//! at most B − 1. Here it is built from bytes, each a token of its own (`table/` tightens it with the
+//! vocabulary): B(s) = 1 + B(successor) along one chosen edge, for an entered frame the frame's own
+//! bound plus the greatest bound of what may follow it. The chosen edge never needs more depth than the
+//! state's need, so the promise holds at every depth.
+//!
+//! **Counts.** In a region of counts [lo, hi) the bound is B(s, c) = D(s) + (hi − 1 − c)·b, where D is
+//! exact at c = hi − 1 and b is the greatest drop, over the targets t of chosen ticking edges, from D(t) to
+//! t's bound at hi in the next region. Then for a chosen ticking edge s → t at c < hi − 1,
+//! B(s, c) − 1 = B(t, hi) + (hi − 1 − c)·b ≥ D(t) + (hi − 2 − c)·b = B(t, c + 1).
+
+use super::counts::INFINITY;
+use super::free_order::FreeOrder;
+use super::machine::{Cost, Indent};
+use super::raw::*;
+use super::trim::{Trim, TrimId, Trimmer, exit_useful};
+
+/// A bound that is not known (yet).
+pub(crate) const UNKNOWN: u32 = u32::MAX;
+
+/// Tokens, and spaces per level of depth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub base: u32,
+    pub spaces: u32,
+}
+
+impl Amount {
+    pub const UNKNOWN: Amount = Amount { base: UNKNOWN, spaces: 0 };
+    const ZERO: Amount = Amount { base: 0, spaces: 0 };
+
+    pub fn plus(self, tokens: u32, spaces: u32) -> Amount {
+        if self.base == UNKNOWN {
+            return self;
+        }
+        Amount { base: self.base.saturating_add(tokens).min(UNKNOWN - 1), spaces: self.spaces + spaces }
+    }
+
+    fn sum(self, other: Amount) -> Amount {
+        if other.base == UNKNOWN { other } else { self.plus(other.base, other.spaces) }
+    }
+
+    fn max(self, other: Amount) -> Amount {
+        Amount { base: self.base.max(other.base), spaces: self.spaces.max(other.spaces) }
+    }
+
+    pub fn minus(self, other: Amount) -> (u32, u32) {
+        (self.base.saturating_sub(other.base), self.spaces.saturating_sub(other.spaces))
+    }
+}
+
+/// The bounds of one trimmed frame.
+#[derive(Clone)]
+pub(crate) struct Costs {
+    /// `[states × regions]`.
+    amounts: Vec<Amount>,
+    /// Per region.
+    per_tick: Vec<u32>,
+    /// Free key order: the bound at an object's start, every required name missing.
+    all_missing: Option<Amount>,
+}
+
+impl Costs {
+    pub fn amount(&self, trim: &Trim, state: RawId, region: usize) -> Amount {
+        self.amounts[trim.at(state, region)]
+    }
+
+    /// The bound of a state in a region as a function of the count.
+    pub fn cost(&self, trim: &Trim, state: RawId, region: usize) -> Cost {
+        let Amount { base, spaces } = self.amount(trim, state, region);
+        let hi = trim.regions[region].1;
+        let per_tick = self.per_tick[region];
+        Cost { base, at: if hi == INFINITY || per_tick == 0 { 0 } else { hi - 1 }, per_tick, spaces }
+    }
+}
+
+/// Computes all bounds: the least fixpoint through recursion, from above.
+pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
+    let blank = |trim: &Trim| Costs {
+        amounts: vec![Amount::UNKNOWN; trim.live.len()],
+        per_tick: vec![0; trim.regions.len()],
+        all_missing: None,
+    };
+    let mut all: Vec<Costs> = t.trims.iter().map(blank).collect();
+    let mut first = true;
+    loop {
+        let mut changed = false;
+        for id in (0..t.trims.len()).rev() {
+            let text = t.x.frames[t.trims[id].frame as usize].key.kind.is_text();
+            if text && !first {
+                continue;
+            }
+            let new = frame_costs(t, id, &all);
+            changed |= new.amounts != all[id].amounts;
+            all[id] = new;
+        }
+        if !changed {
+            return all;
+        }
+        first = false;
+    }
+}
+
+fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
+    let trim = &t.trims[id];
+    let mut costs = Costs {
+        amounts: vec![Amount::UNKNOWN; trim.live.len()],
+        per_tick: vec![0; trim.regions.len()],
+        all_missing: None,
+    };
+    let states = t.x.frames[trim.frame as usize].states.len() as RawId;
+    for region in (0..trim.regions.len()).rev() {
+        loop {
+            let mut changed = false;
+            for s in (0..states).rev() {
+                if let Some((amount, _)) = cheapest(t, trim, &costs, all, s, region)
+                    && weight(t, amount) < weight(t, costs.amounts[trim.at(s, region)])
+                {
+                    costs.amounts[trim.at(s, region)] = amount;
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        if trim.regions[region].1 == INFINITY {
+            continue;
+        }
+        for s in 0..states {
+            if let Some((_, Some(to))) = cheapest(t, trim, &costs, all, s, region) {
+                let here = costs.amounts[trim.at(to, region)];
+                let above = at_start_of(trim, &costs, to, region + 1);
+                if here.base != UNKNOWN && above.base != UNKNOWN {
+                    costs.per_tick[region] = costs.per_tick[region].max(here.base.saturating_sub(above.base));
+                }
+            }
+        }
+    }
+    if t.x.any_order() && t.x.frames[trim.frame as usize].key.kind == Kind::Object {
+        costs.all_missing = FreeOrder::new(t, id, &costs, 0).0.all_missing();
+    }
+    costs
+}
+
+/// What is minimised: spaces are weighed as if four levels deep.
+fn weight(t: &Trimmer<'_, '_>, a: Amount) -> u64 {
+    u64::from(a.base) + u64::from(a.spaces) * u64::from(t.x.options.indent_width()) * 4
+}
+
+fn at_start_of(trim: &Trim, costs: &Costs, s: RawId, region: usize) -> Amount {
+    let amount = costs.amounts[trim.at(s, region)];
+    let (lo, hi) = trim.regions[region];
+    let missing = if hi == INFINITY { 0 } else { hi - 1 - lo };
+    amount.plus(missing.saturating_mul(costs.per_tick[region]), 0)
+}
+
+/// The cheapest way on that needs no more depth than necessary, and the state it ticks into, if it does.
+fn cheapest(
+    t: &Trimmer<'_, '_>,
+    trim: &Trim,
+    costs: &Costs,
+    all: &[Costs],
+    s: RawId,
+    region: usize,
+) -> Option<(Amount, Option<RawId>)> {
+    let at = trim.at(s, region);
+    if !trim.live[at] || trim.need[at] == super::trim::NEVER {
+        return None;
+    }
+    let f = &t.x.frames[trim.frame as usize];
+    let state = &f.states[s as usize];
+    if matches!(state.key, StateKey::After) {
+        return Some((Amount::ZERO, None));
+    }
+    let spellable = &t.x.options.spellable;
+    let mut best: Option<(Amount, Option<RawId>)> = None;
+    let mut offer = |amount: Amount, tick: Option<RawId>| {
+        if amount.base != UNKNOWN && best.is_none_or(|b| weight(t, amount) < weight(t, b.0)) {
+            best = Some((amount, tick));
+        }
+    };
+    let default = [(0, 255, state.default)];
+    for &(lo, hi, edge) in state.edges.iter().chain(&default) {
+        let spelled = (lo..=hi).any(|b| spellable[b as usize]);
+        match edge {
+            Edge::Dead => {}
+            Edge::Stay { to, tick, space } => {
+                if space || !spelled {
+                    continue;
+                }
+                let last = trim.regions[region].1 == INFINITY;
+                let r = if tick && !last { region + 1 } else { region };
+                if trim.need[trim.at(to, r)] <= trim.need[at] {
+                    let amount = if r == region {
+                        costs.amounts[trim.at(to, r)]
+                    } else {
+                        at_start_of(trim, costs, to, r)
+                    };
+                    offer(amount.plus(1, 0), tick.then_some(to));
+                }
+            }
+            Edge::Enter { site, read } => {
+                if read && !spelled {
+                    continue;
+                }
+                let entries = &trim.entries[&(site, region)];
+                let Some(first) = entries.iter().rposition(|e| e.0 <= trim.need[at]) else { continue };
+                let inside = &t.trims[entries[first].1];
+                if inside.need[inside.at(t.x.sites[site as usize].start, 0)].saturating_add(1) > trim.need[at]
+                {
+                    continue;
+                }
+                let mut worst = Amount::ZERO;
+                for &(_, child) in &entries[first..] {
+                    worst = worst.max(through(t, trim, costs, all, site, child, region));
+                }
+                offer(worst.plus(u32::from(read), 0), None);
+            }
+            Edge::Leave { exit, read } => {
+                if exit_useful(&f.exits[exit as usize], trim, region) && (!read || spelled) {
+                    offer(Amount::ZERO.plus(u32::from(read), 0), None);
+                }
+            }
+        }
+    }
+    let levels = if state.indent == Indent::None { 0 } else { 1 };
+    best.map(|(amount, tick)| (amount.plus(0, levels), tick))
+}
+
+/// The bound of entering one trimmed frame and going on after it, whatever its outcome.
+fn through(
+    t: &Trimmer<'_, '_>,
+    trim: &Trim,
+    costs: &Costs,
+    all: &[Costs],
+    site: RawSiteId,
+    child: TrimId,
+    region: usize,
+) -> Amount {
+    let inside = &t.trims[child];
+    let s = &t.x.sites[site as usize];
+    // Every frame is entered at count 0.
+    let start = all[child].all_missing.unwrap_or_else(|| at_start_of(inside, &all[child], s.start, 0));
+    let Amount { base, spaces } = start;
+    if base == UNKNOWN {
+        return Amount::UNKNOWN;
+    }
+    // The frame is one level deeper, so its spaces are due once more.
+    let inner = Amount { base: base.saturating_add(spaces * t.x.options.indent_width()), spaces };
+    inner.sum(after(t, trim, costs, site, &inside.useful, region))
+}
+
+/// The greatest bound of what may follow an entered frame.
+pub(crate) fn after(
+    t: &Trimmer<'_, '_>,
+    trim: &Trim,
+    costs: &Costs,
+    site: RawSiteId,
+    outcomes: &[u32],
+    region: usize,
+) -> Amount {
+    let mut worst = Amount::ZERO;
+    for &o in outcomes {
+        if let Some(&Some(to)) = t.x.sites[site as usize].targets.get(o as usize) {
+            worst = worst.max(costs.amounts[trim.at(to, region)]);
+        }
+    }
+    worst
+}

@@ -1,0 +1,562 @@
+//! Exploration: from the normalised schema to all reachable frames and states, not yet trimmed.
+//!
+//! A worklist alternates between expanding states and telling callers about outcomes. A site is
+//! continued for an outcome only once the entered frame has been seen to produce it, so every state
+//! found is reached by some finite text, recursion included: the fixpoint needs no second look at a
+//! state, because what it discovers only ever adds targets to sites.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::formula::{ALWAYS, Formula, Formulas, NEVER, Node as F};
+use super::machine::{Indent, Label};
+use super::raw::*;
+use super::{KeyOrder, Options, Whitespace};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Ir, Node, NodeId, TypeSet};
+
+/// Everything that exploration knows.
+pub(crate) struct Explorer<'a> {
+    pub ir: &'a Ir,
+    pub options: &'a Options,
+    pub formulas: Formulas<Atom>,
+    pub frames: Vec<RawFrame>,
+    pub sites: Vec<RawSite>,
+    frame_ids: FxHashMap<FrameKey, FrameId>,
+    values: FxHashMap<NodeId, Formula>,
+    restricted: FxHashMap<(Formula, Kind), Formula>,
+    universal: FxHashMap<(u32, u32), bool>,
+    states: usize,
+    work: Vec<Work>,
+}
+
+enum Work {
+    Expand(FrameId, RawId),
+    Continue(RawSiteId, u32),
+}
+
+impl<'a> Explorer<'a> {
+    /// Explores everything reachable from the root; frame 0 is the document.
+    pub fn run(ir: &'a Ir, options: &'a Options) -> Result<Self> {
+        let mut x = Explorer {
+            ir,
+            options,
+            formulas: Formulas::new(),
+            frames: Vec::new(),
+            sites: Vec::new(),
+            frame_ids: FxHashMap::default(),
+            values: FxHashMap::default(),
+            restricted: FxHashMap::default(),
+            universal: FxHashMap::default(),
+            states: 0,
+            work: Vec::new(),
+        };
+        let root = x.value(ir.root, 0)?;
+        let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
+        x.frame(key)?;
+        while let Some(work) = x.work.pop() {
+            match work {
+                Work::Expand(frame, state) => x.expand(frame, state)?,
+                Work::Continue(site, outcome) => x.resume(site, outcome)?,
+            }
+        }
+        Ok(x)
+    }
+
+    /// The formula over leaf assertions that a node stands for at a value position.
+    pub fn value(&mut self, id: NodeId, depth: u32) -> Result<Formula> {
+        let id = self.ir.resolve(id);
+        if let Some(&f) = self.values.get(&id) {
+            return Ok(f);
+        }
+        if depth > 2000 {
+            return Err(Error::at(
+                ErrorKind::LimitExceeded,
+                self.ir.pointers[id.0 as usize].to_string(),
+                "more than 2000 references and combinations nest without a property or item between them",
+            ));
+        }
+        let operands = |x: &mut Self, list: &[NodeId]| -> Result<Vec<Formula>> {
+            list.iter().map(|&n| x.value(n, depth + 1)).collect()
+        };
+        let ir = self.ir;
+        let f = match ir.node(id) {
+            Node::True => ALWAYS,
+            Node::False => NEVER,
+            Node::And(list) => {
+                let list = operands(self, list)?;
+                self.formulas.and(list)
+            }
+            Node::Or(list) => {
+                let list = operands(self, list)?;
+                self.formulas.or(list)
+            }
+            _ => self.formulas.atom(Atom::Leaf(id)),
+        };
+        self.values.insert(id, f);
+        Ok(f)
+    }
+
+    /// What remains of a formula over leaves once the value's kind is known.
+    fn restrict(&mut self, f: Formula, kind: Kind) -> Formula {
+        if f.constant().is_some() {
+            return f;
+        }
+        if let Some(&done) = self.restricted.get(&(f, kind)) {
+            return done;
+        }
+        let ir = self.ir;
+        let types = match kind {
+            Kind::Null => TypeSet::NULL,
+            Kind::True | Kind::False => TypeSet::BOOLEAN,
+            Kind::Number => TypeSet::NUMBER,
+            Kind::String => TypeSet::STRING,
+            Kind::Array => TypeSet::ARRAY,
+            _ => TypeSet::OBJECT,
+        };
+        let done = self.formulas.map(f, &mut |formulas, atom| {
+            let Atom::Leaf(node) = atom else { unreachable!("a value not begun has only leaves") };
+            match ir.node(node) {
+                Node::Type(set) => set.contains(types).into(),
+                Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
+                    (*b == (kind == Kind::True)).into()
+                }
+                Node::Length(r) if kind == Kind::String => {
+                    formulas.atom(Atom::Count { min: r.min, max: r.max })
+                }
+                Node::String(i) if kind == Kind::String => {
+                    let start = ir.strings[*i as usize].start;
+                    if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa: *i, state: start }) }
+                }
+                Node::Number(i) if kind == Kind::Number => {
+                    let start = ir.numbers[*i as usize].1.start;
+                    if start == 0 { NEVER } else { formulas.atom(Atom::Number { dfa: *i, state: start }) }
+                }
+                Node::Object(_) if kind == Kind::Object => formulas.atom(Atom::Object(node)),
+                Node::Array(a) if kind == Kind::Array => {
+                    if a.items.min > a.items.max {
+                        return NEVER;
+                    }
+                    let array = formulas.atom(Atom::Array(node));
+                    let count = formulas.atom(Atom::Count { min: a.items.min, max: a.items.max });
+                    formulas.and([array, if a.items == crate::ir::Range::ANY { ALWAYS } else { count }])
+                }
+                _ => ALWAYS,
+            }
+        });
+        self.restricted.insert((f, kind), done);
+        done
+    }
+
+    /// The frame of a key, created with its start state on first use.
+    pub fn frame(&mut self, key: FrameKey) -> Result<FrameId> {
+        if let Some(&id) = self.frame_ids.get(&key) {
+            return Ok(id);
+        }
+        let id = self.frames.len() as FrameId;
+        self.frame_ids.insert(key.clone(), id);
+        let text = self.text_data(&key)?;
+        let entries = key.entries.clone();
+        let kind = key.kind;
+        self.frames.push(RawFrame {
+            key,
+            states: Vec::new(),
+            index: FxHashMap::default(),
+            exits: Vec::new(),
+            outcomes: Vec::new(),
+            callers: Vec::new(),
+            text: text.map(Rc::new),
+            object: None,
+        });
+        let start = match kind {
+            Kind::Document => StateKey::Before,
+            Kind::True | Kind::False | Kind::Null => StateKey::Literal(0),
+            Kind::String | Kind::Number => self.text_start(id),
+            Kind::Array => {
+                let start: Vec<_> = entries.iter().map(|&f| self.array_settle(f, 0)).collect();
+                StateKey::ArrayStart(start.into(), false)
+            }
+            Kind::Object => StateKey::ObjectStart(self.object_start(id)?, false),
+            Kind::OpenKey => StateKey::OpenKey(crate::pattern::canonical_any().start),
+        };
+        self.state(id, start)?;
+        Ok(id)
+    }
+
+    /// The state of a key, created and queued on first use. The start state of a frame is 0.
+    pub fn state(&mut self, frame: FrameId, key: StateKey) -> Result<RawId> {
+        let f = &mut self.frames[frame as usize];
+        if let Some(&id) = f.index.get(&key) {
+            return Ok(id);
+        }
+        let id = f.states.len() as RawId;
+        f.index.insert(key.clone(), id);
+        let label = match f.key.kind {
+            Kind::Document => Label::Document,
+            Kind::String => Label::String,
+            Kind::Number => Label::Number,
+            Kind::True | Kind::False | Kind::Null => Label::Literal,
+            Kind::Array => Label::Array,
+            Kind::Object if matches!(key, StateKey::Key(..)) => Label::Key,
+            Kind::Object => Label::Object,
+            Kind::OpenKey => Label::OpenKey,
+        };
+        f.states.push(RawState {
+            key,
+            edges: Vec::new(),
+            default: Edge::Dead,
+            indent: Indent::None,
+            label,
+            free: 0,
+            keys: None,
+        });
+        self.states += 1;
+        if self.states > self.options.max_states {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "the schema needs more than {} states (limit max_states); simplify its patterns or alternatives",
+                    self.options.max_states
+                ),
+            ));
+        }
+        self.work.push(Work::Expand(frame, id));
+        Ok(id)
+    }
+
+    fn expand(&mut self, frame: FrameId, state: RawId) -> Result<()> {
+        let key = self.frames[frame as usize].states[state as usize].key.clone();
+        let mut out = Expansion::default();
+        match key {
+            StateKey::Before => {
+                let root = self.frames[frame as usize].key.entries.clone();
+                self.value_edges(frame, &root.into(), Continuation::Document, &mut out)?;
+            }
+            StateKey::After => {}
+            StateKey::Literal(read) => self.expand_literal(frame, read, &mut out)?,
+            StateKey::Free(sub) => self.expand_free(frame, sub, &mut out)?,
+            StateKey::Text(any, verdicts) => self.expand_text(frame, any, verdicts, &mut out)?,
+            StateKey::OpenKey(any) => self.expand_open_key(frame, any, &mut out)?,
+            StateKey::ArrayStart(..)
+            | StateKey::Item(..)
+            | StateKey::ItemDone(..)
+            | StateKey::ItemBreak(..) => {
+                self.expand_array(frame, key, &mut out)?;
+            }
+            _ => self.expand_object(frame, key, &mut out)?,
+        }
+        out.edges.sort_unstable_by_key(|e| e.0);
+        let s = &mut self.frames[frame as usize].states[state as usize];
+        s.edges = out.edges;
+        s.default = out.default;
+        s.indent = out.indent;
+        s.free = out.free;
+        s.keys = out.keys;
+        Ok(())
+    }
+
+    /// Adds the edges that begin a value judged for `asked` (formulas over leaves).
+    pub fn value_edges(
+        &mut self,
+        frame: FrameId,
+        asked: &Rc<[Formula]>,
+        continuation: Continuation,
+        out: &mut Expansion,
+    ) -> Result<()> {
+        const FIRST: [(Kind, &[(u8, u8)], bool); 7] = [
+            (Kind::String, &[(b'"', b'"')], true),
+            (Kind::Number, &[(b'-', b'-'), (b'0', b'9')], false),
+            (Kind::Array, &[(b'[', b'[')], true),
+            (Kind::False, &[(b'f', b'f')], false),
+            (Kind::Null, &[(b'n', b'n')], false),
+            (Kind::True, &[(b't', b't')], false),
+            (Kind::Object, &[(b'{', b'{')], true),
+        ];
+        for (kind, bytes, read) in FIRST {
+            let mut entries: Vec<Formula> = Vec::new();
+            let mut slots = Vec::with_capacity(asked.len());
+            for &f in asked.iter() {
+                let f = self.restrict(f, kind);
+                slots.push(match f.constant() {
+                    Some(b) => Slot::Constant(b),
+                    None => match entries.iter().position(|&e| e == f) {
+                        Some(i) => Slot::Outcome(i as u32),
+                        None => {
+                            entries.push(f);
+                            Slot::Outcome(entries.len() as u32 - 1)
+                        }
+                    },
+                });
+            }
+            let all = |b: bool| -> Vec<bool> {
+                slots.iter().map(|s| if let Slot::Constant(c) = s { *c } else { b }).collect()
+            };
+            // Formulas are monotone: if even success everywhere leads nowhere, the kind is illegal.
+            if !self.survives(frame, &continuation, asked, &all(true)) {
+                continue;
+            }
+            let keep_false = entries.is_empty() || self.survives(frame, &continuation, asked, &all(false));
+            let child = self.frame(FrameKey { kind, entries, keep_false })?;
+            let site = self.site(frame, child, 0, continuation.clone(), asked.clone(), slots);
+            for &(lo, hi) in bytes {
+                out.edges.push((lo, hi, Edge::Enter { site, read }));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn site(
+        &mut self,
+        frame: FrameId,
+        child: FrameId,
+        start: RawId,
+        continuation: Continuation,
+        asked: Rc<[Formula]>,
+        slots: Vec<Slot>,
+    ) -> RawSiteId {
+        let id = self.sites.len() as RawSiteId;
+        self.sites.push(RawSite { frame, child, start, continuation, asked, slots, targets: Vec::new() });
+        let child = &mut self.frames[child as usize];
+        child.callers.push(id);
+        for outcome in 0..child.outcomes.len() {
+            self.work.push(Work::Continue(id, outcome as u32));
+        }
+        id
+    }
+
+    /// The index of an outcome, if it is of use to anyone; new ones are told to all callers.
+    pub fn outcome(&mut self, frame: FrameId, verdicts: &[bool]) -> Option<u32> {
+        let f = &mut self.frames[frame as usize];
+        if !f.key.keep_false && !verdicts.iter().any(|&v| v) {
+            return None;
+        }
+        if let Some(i) = f.outcomes.iter().position(|o| **o == *verdicts) {
+            return Some(i as u32);
+        }
+        let outcome = f.outcomes.len() as u32;
+        f.outcomes.push(verdicts.into());
+        self.work.extend(f.callers.iter().map(|&site| Work::Continue(site, outcome)));
+        Some(outcome)
+    }
+
+    fn resume(&mut self, site: RawSiteId, outcome: u32) -> Result<()> {
+        let s = &self.sites[site as usize];
+        let verdicts = &self.frames[s.child as usize].outcomes[outcome as usize];
+        let verdicts: Vec<bool> = s
+            .slots
+            .iter()
+            .map(|slot| match *slot {
+                Slot::Constant(b) => b,
+                Slot::Outcome(i) => verdicts[i as usize],
+            })
+            .collect();
+        let (frame, continuation, asked) = (s.frame, s.continuation.clone(), s.asked.clone());
+        let target = match continuation {
+            Continuation::Document => {
+                if verdicts[0] {
+                    Some(StateKey::After)
+                } else {
+                    None
+                }
+            }
+            Continuation::Item { index, after } => {
+                let after = self.settle(&after, &asked, &verdicts);
+                self.alive(frame, &after).then(|| StateKey::ItemDone(index, after.into(), false))
+            }
+            Continuation::Member(tracks) => {
+                self.settle_tracks(frame, &tracks, &asked, &verdicts).map(|t| StateKey::MemberDone(t, false))
+            }
+            Continuation::Key(tracks) => Some(StateKey::Colon(tracks, 0)),
+        };
+        let target = target.map(|key| self.state(frame, key)).transpose()?;
+        let targets = &mut self.sites[site as usize].targets;
+        if targets.len() <= outcome as usize {
+            targets.resize(outcome as usize + 1, None);
+        }
+        targets[outcome as usize] = target;
+        Ok(())
+    }
+
+    /// Whether a continuation leads anywhere for these verdicts.
+    fn survives(&mut self, frame: FrameId, to: &Continuation, asked: &[Formula], verdicts: &[bool]) -> bool {
+        match to {
+            Continuation::Document => verdicts[0],
+            Continuation::Item { after, .. } => {
+                let after = self.settle(after, asked, verdicts);
+                self.alive(frame, &after)
+            }
+            Continuation::Member(tracks) => self.settle_tracks(frame, tracks, asked, verdicts).is_some(),
+            Continuation::Key(_) => true,
+        }
+    }
+
+    /// Puts known verdicts into formulas that waited for them.
+    pub fn settle(&mut self, after: &[Formula], asked: &[Formula], verdicts: &[bool]) -> Vec<Formula> {
+        after.iter().map(|&f| self.settle_one(f, asked, verdicts)).collect()
+    }
+
+    pub fn settle_one(&mut self, f: Formula, asked: &[Formula], verdicts: &[bool]) -> Formula {
+        self.formulas.map(f, &mut |formulas, atom| match atom {
+            Atom::Verdict(v) => {
+                let i = asked.iter().position(|&a| a == v).expect("every awaited verdict is asked for");
+                verdicts[i].into()
+            }
+            other => formulas.atom(other),
+        })
+    }
+
+    pub fn alive(&self, frame: FrameId, verdicts: &[Formula]) -> bool {
+        self.frames[frame as usize].key.keep_false || verdicts.iter().any(|&f| f != NEVER)
+    }
+
+    /// Merges verdicts that are only ever used together into one, so that they are one entry of the
+    /// frame entered next: `v(a) ∧ v(b)` is `v(a ∧ b)`.
+    pub fn group(&mut self, f: Formula) -> Formula {
+        let (list, conjunction) = match self.formulas.node(f) {
+            F::And(list) => (list.clone(), true),
+            F::Or(list) => (list.clone(), false),
+            _ => return f,
+        };
+        let mut verdicts = Vec::new();
+        let mut rest = Vec::new();
+        for &g in list.iter() {
+            match *self.formulas.node(g) {
+                F::Atom(Atom::Verdict(v)) => verdicts.push(v),
+                _ => rest.push(self.group(g)),
+            }
+        }
+        if !verdicts.is_empty() {
+            let both = if conjunction { self.formulas.and(verdicts) } else { self.formulas.or(verdicts) };
+            rest.push(match both.constant() {
+                Some(b) => b.into(),
+                None => self.formulas.atom(Atom::Verdict(both)),
+            });
+        }
+        if conjunction { self.formulas.and(rest) } else { self.formulas.or(rest) }
+    }
+
+    /// The verdicts that formulas wait for, in order of appearance.
+    pub fn asked<'f>(&self, formulas: impl IntoIterator<Item = &'f Formula>) -> Rc<[Formula]> {
+        let mut asked = Vec::new();
+        for &f in formulas {
+            self.formulas.atoms(f, &mut |atom| {
+                if let Atom::Verdict(v) = atom
+                    && !asked.contains(&v)
+                {
+                    asked.push(v);
+                }
+            });
+        }
+        asked.into()
+    }
+
+    /// An exit whose verdicts depend on nothing but the count (`units = count + offset`).
+    pub fn exit(&mut self, frame: FrameId, verdicts: &[Formula], offset: u32) -> Option<u32> {
+        let mut starts = vec![0];
+        for &f in verdicts {
+            self.formulas.atoms(f, &mut |atom| {
+                if let Atom::Count { min, max } = atom {
+                    starts.push(min.saturating_sub(offset));
+                    starts.push(max.saturating_add(1).saturating_sub(offset));
+                }
+            });
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        let mut pieces: Vec<(u32, Option<u32>)> = Vec::new();
+        for at in starts {
+            let units = at.saturating_add(offset);
+            let bits: Vec<bool> = verdicts
+                .iter()
+                .map(|&f| {
+                    self.formulas.evaluate(f, &mut |atom| match atom {
+                        Atom::Count { min, max } => min <= units && (units <= max || max == u32::MAX),
+                        other => unreachable!("{other:?} is undecided at the end of a frame"),
+                    })
+                })
+                .collect();
+            let outcome = self.outcome(frame, &bits);
+            if pieces.last().is_none_or(|p| p.1 != outcome) {
+                pieces.push((at, outcome));
+            }
+        }
+        if pieces.iter().all(|p| p.1.is_none()) {
+            return None;
+        }
+        let exits = &mut self.frames[frame as usize].exits;
+        exits.push(Exit { pieces, choices: Vec::new() });
+        Some(exits.len() as u32 - 1)
+    }
+
+    /// Whether a string automaton accepts everything from `state` on.
+    pub fn is_universal(&mut self, dfa: u32, state: u32) -> bool {
+        if let Some(&known) = self.universal.get(&(dfa, state)) {
+            return known;
+        }
+        let any = crate::pattern::canonical_any();
+        let automaton = self.ir.strings[dfa as usize].clone();
+        let mut seen = vec![(any.start, state)];
+        let mut next = 0;
+        let universal = loop {
+            let Some(&(a, s)) = seen.get(next) else { break true };
+            next += 1;
+            if any.accepting[a as usize] != automaton.accepting[s as usize] || seen.len() > 64 {
+                break false;
+            }
+            for b in 0..=255u8 {
+                let pair = (any.next(a, b), automaton.next(s, b));
+                if pair.0 != 0 && !seen.contains(&pair) {
+                    seen.push(pair);
+                }
+            }
+        };
+        self.universal.insert((dfa, state), universal);
+        universal
+    }
+
+    /// The optional whitespace that may stand at a state, as a loop on it.
+    pub fn space_loop(&mut self, frame: FrameId, key: &StateKey, out: &mut Expansion) {
+        if let Whitespace::Flexible { .. } = self.options.whitespace {
+            let to = self.frames[frame as usize].index[key];
+            for b in [b'\t', b'\n', b'\r', b' '] {
+                out.edges.push((b, b, Edge::Stay { to, tick: false, space: true }));
+            }
+        }
+    }
+
+    pub fn indented(&self) -> bool {
+        matches!(self.options.whitespace, Whitespace::Indent(_))
+    }
+
+    pub fn any_order(&self) -> bool {
+        self.options.key_order == KeyOrder::Any
+    }
+}
+
+/// The edges of a state while they are being found.
+pub(crate) struct Expansion {
+    pub edges: Vec<(u8, u8, Edge)>,
+    pub default: Edge,
+    pub indent: Indent,
+    pub free: u8,
+    pub keys: Option<RawKeys>,
+}
+
+impl Default for Expansion {
+    fn default() -> Self {
+        Expansion { edges: Vec::new(), default: Edge::Dead, indent: Indent::None, free: 0, keys: None }
+    }
+}
+
+impl Expansion {
+    pub fn stay(&mut self, byte: u8, to: RawId) {
+        self.edges.push((byte, byte, Edge::Stay { to, tick: false, space: false }));
+    }
+
+    pub fn leave(&mut self, byte: u8, exit: Option<u32>) {
+        if let Some(exit) = exit {
+            self.edges.push((byte, byte, Edge::Leave { exit, read: true }));
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! Object frames: shape (which key may come next) and verdicts (which assertions still hold).
+//!
+//! An entry is a set of *tracks*. A track has a *shape*, the one order in which its declared names may
+//! be written, a position in it, and a formula over the object assertions not violated so far. The
+//! operands of a disjunction are tracks of their own, each with the order of its own schema; a
+//! conjunction is one track over one merged order: names in order of first appearance, names that
+//! are only required after them, undeclared names last. With the order fixed, the position alone
+//! tells which required names are missing, so an assertion needs no state of its own.
+//!
+//! With free key order there is no position; a register of seen keys, one bit a name, says what may
+//! still come and what is missing.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::explore::{Expansion, Explorer};
+use super::formula::{ALWAYS, Formula, NEVER, Node as F};
+use super::keys::{Here, TrieId, Tries};
+use super::raw::*;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Node, NodeId, ObjectAssertion, TRUE};
+use crate::pattern;
+
+/// One alternative an entry follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Track {
+    pub shape: u32,
+    /// Names before this position can no longer be written.
+    pub position: u32,
+    pub holds: Formula,
+}
+
+/// The order in which one conjunction's names are written.
+pub(crate) struct Shape {
+    /// Indices into [`ObjectData::names`].
+    names: Vec<u32>,
+    /// Per object assertion of the shape, how it sees each of the names.
+    views: FxHashMap<NodeId, View>,
+}
+
+/// How one assertion sees the names of a shape.
+struct View {
+    /// Per position the schema of the name.
+    schemas: Vec<NodeId>,
+    /// Per position, and one beyond: the first position from there on whose name is required.
+    next_required: Vec<u32>,
+    /// Per position, and one beyond: nothing from there on can violate the assertion.
+    settled: Vec<bool>,
+    additional: NodeId,
+}
+
+/// A key as a track sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextKey {
+    /// The name at this position of the track's shape.
+    Declared(u32),
+    Open,
+}
+
+/// What the states of one object frame share.
+#[derive(Default)]
+pub(crate) struct ObjectData {
+    /// Every name declared by some assertion: as written, and spelled canonically.
+    pub names: Vec<(Arc<str>, Vec<u8>)>,
+    pub shapes: Vec<Shape>,
+    pub tries: Tries,
+    pub tracks: Vec<Track>,
+    track_ids: FxHashMap<Track, u32>,
+    trie_of: FxHashMap<(u32, u32, Formula), TrieId>,
+}
+
+impl ObjectData {
+    pub fn track(&mut self, track: Track) -> u32 {
+        *self.track_ids.entry(track).or_insert_with(|| {
+            self.tracks.push(track);
+            self.tracks.len() as u32 - 1
+        })
+    }
+}
+
+/// The shape of any object: no names, nothing asserted. Always shape 0.
+const ANY: u32 = 0;
+
+impl Explorer<'_> {
+    fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
+        match self.ir.node(node) {
+            Node::Object(o) => o,
+            other => unreachable!("object atoms name object assertions, not {other:?}"),
+        }
+    }
+
+    pub fn object_data(&mut self, frame: FrameId) -> &mut ObjectData {
+        self.frames[frame as usize].object.as_mut().expect("object frame")
+    }
+
+    /// Sets up the shapes of a new frame and returns its first tracks. If a value that satisfies no
+    /// entry is of use, a last extra entry follows any object.
+    pub fn object_start(&mut self, frame: FrameId) -> Result<Tracks> {
+        let key = self.frames[frame as usize].key.clone();
+        let mut data = ObjectData::default();
+        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default() });
+        let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
+        let mut entries = Vec::with_capacity(key.entries.len() + 1);
+        for &entry in &key.entries {
+            let alternatives: Vec<Formula> = match self.formulas.node(entry) {
+                F::Or(list) => list.to_vec(),
+                _ => vec![entry],
+            };
+            let mut tracks = Vec::with_capacity(alternatives.len());
+            for f in alternatives {
+                let shape = self.shape(f, &mut data, &mut name_ids);
+                data.shapes.push(shape);
+                tracks.push((data.shapes.len() as u32 - 1, f));
+            }
+            entries.push(tracks);
+        }
+        if self.any_order() && data.names.len() > 64 {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "{} properties of one object are declared; free key order holds at most 64",
+                    data.names.len()
+                ),
+            ));
+        }
+        self.frames[frame as usize].object = Some(data);
+        let mut start = Vec::with_capacity(entries.len() + 1);
+        for tracks in entries {
+            let ids = tracks
+                .into_iter()
+                .filter_map(|(shape, f)| self.settled_track(frame, Track { shape, position: 0, holds: f }));
+            let ids: Vec<u32> = ids.collect();
+            start.push(sorted(ids));
+        }
+        if key.keep_false {
+            let any = self.object_data(frame).track(Track { shape: ANY, position: 0, holds: ALWAYS });
+            start.push([any].into());
+        }
+        Ok(start.into())
+    }
+
+    fn shape(&self, f: Formula, data: &mut ObjectData, ids: &mut FxHashMap<Arc<str>, u32>) -> Shape {
+        let mut nodes: Vec<NodeId> = Vec::new();
+        self.formulas.atoms(f, &mut |atom| {
+            if let Atom::Object(node) = atom
+                && !nodes.contains(&node)
+            {
+                nodes.push(node);
+            }
+        });
+        // Ids are given in schema order, formulas sort their operands by theirs: the order of the
+        // assertions is that of their node ids.
+        nodes.sort_unstable();
+        let mut names = Vec::new();
+        let mut position: FxHashMap<u32, u32> = FxHashMap::default();
+        for declared in [true, false] {
+            for &node in &nodes {
+                let o = self.object_assertion(node);
+                let (own, only_required) = o.properties.split_at(o.declared as usize);
+                for p in if declared { own } else { only_required } {
+                    let id = *ids.entry(p.name.clone()).or_insert_with(|| {
+                        data.names.push((p.name.clone(), pattern::canonical_spelling(&p.name)));
+                        data.names.len() as u32 - 1
+                    });
+                    position.entry(id).or_insert_with(|| {
+                        names.push(id);
+                        names.len() as u32 - 1
+                    });
+                }
+            }
+        }
+        let views = nodes.iter().map(|&node| (node, self.view(node, &names, ids, &position))).collect();
+        Shape { names, views }
+    }
+
+    fn view(
+        &self,
+        node: NodeId,
+        names: &[u32],
+        ids: &FxHashMap<Arc<str>, u32>,
+        position: &FxHashMap<u32, u32>,
+    ) -> View {
+        let o = self.object_assertion(node);
+        let n = names.len();
+        let mut schemas = vec![o.additional; n];
+        let mut required = vec![false; n];
+        for p in &o.properties {
+            let at = position[&ids[&p.name]] as usize;
+            schemas[at] = p.schema;
+            required[at] = p.required;
+        }
+        let mut next_required = vec![u32::MAX; n + 1];
+        let mut settled = vec![self.ir.resolve(o.additional) == TRUE; n + 1];
+        for at in (0..n).rev() {
+            next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
+            settled[at] = settled[at + 1] && !required[at] && self.ir.resolve(schemas[at]) == TRUE;
+        }
+        View { schemas, next_required, settled, additional: o.additional }
+    }
+
+    /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
+    fn settled_track(&mut self, frame: FrameId, mut track: Track) -> Option<u32> {
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let shape = &data.shapes[track.shape as usize];
+        track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+            Atom::Object(node) if shape.views[&node].settled[track.position as usize] => ALWAYS,
+            other => formulas.atom(other),
+        });
+        (track.holds != NEVER).then(|| self.object_data(frame).track(track))
+    }
+
+    /// The track after a key, with the member's verdicts open.
+    fn read_key(&mut self, frame: FrameId, track: Track, key: NextKey) -> Result<Option<u32>> {
+        let any_order = self.any_order();
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let shape = &data.shapes[track.shape as usize];
+        let (from, to) = match key {
+            _ if any_order => (0, 0),
+            NextKey::Declared(at) => (track.position, at),
+            NextKey::Open => (track.position, shape.names.len() as u32),
+        };
+        let mut nodes = Vec::new();
+        self.formulas.atoms(track.holds, &mut |atom| {
+            if let Atom::Object(node) = atom {
+                nodes.push(node);
+            }
+        });
+        let mut seen = Vec::with_capacity(nodes.len());
+        for &node in &nodes {
+            let view = &shape.views[&node];
+            let missed = view.next_required[from as usize] < to;
+            seen.push((
+                missed,
+                if let NextKey::Declared(at) = key { view.schemas[at as usize] } else { view.additional },
+            ));
+        }
+        let mut after = Vec::with_capacity(nodes.len());
+        for (&node, (missed, schema)) in nodes.iter().zip(seen) {
+            let value = if missed { NEVER } else { self.value(schema, 0)? };
+            let atom = self.formulas.atom(Atom::Object(node));
+            after.push(match value {
+                NEVER => NEVER,
+                ALWAYS => atom,
+                f => {
+                    let verdict = self.formulas.atom(Atom::Verdict(f));
+                    self.formulas.and([atom, verdict])
+                }
+            });
+        }
+        let holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+            Atom::Object(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
+            other => formulas.atom(other),
+        });
+        let position = match key {
+            _ if any_order => 0,
+            NextKey::Declared(at) => at + 1,
+            NextKey::Open => to,
+        };
+        let holds = self.group(holds);
+        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds }))
+    }
+
+    /// The trie of keys that may come next on a track.
+    pub fn trie(&mut self, frame: FrameId, track: u32) -> Result<TrieId> {
+        let track = self.object_data(frame).tracks[track as usize];
+        let at = |t: &Track| (t.shape, t.position, t.holds);
+        if let Some(&known) = self.object_data(frame).trie_of.get(&at(&track)) {
+            return Ok(known);
+        }
+        let names = self.object_data(frame).shapes[track.shape as usize].names.clone();
+        if self.any_order() {
+            return self.trie_any_order(frame, track, &names);
+        }
+        // Forwards: the tracks that skip one name after the other, until one is required …
+        let mut chain = vec![track];
+        let mut rest = loop {
+            let last = chain[chain.len() - 1];
+            if let Some(&known) = self.object_data(frame).trie_of.get(&at(&last)) {
+                chain.pop();
+                break Some(known);
+            }
+            if last.position as usize == names.len() {
+                chain.pop();
+                let open = self.read_key(frame, last, NextKey::Open)?;
+                let data = self.object_data(frame);
+                let mut trie = data.tries.empty(open);
+                if open.is_some() {
+                    for &name in &names {
+                        let spelled = data.names[name as usize].1.clone();
+                        trie = data.tries.insert(trie, &spelled, Here::Forbidden);
+                    }
+                }
+                data.trie_of.insert(at(&last), trie);
+                break Some(trie);
+            }
+            let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+            let views = &data.shapes[last.shape as usize].views;
+            let holds = self.formulas.map(last.holds, &mut |formulas, atom| match atom {
+                Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => {
+                    NEVER
+                }
+                other => formulas.atom(other),
+            });
+            if holds == NEVER {
+                break None;
+            }
+            chain.push(Track { position: last.position + 1, holds, ..last });
+        };
+        // … and back, inserting one name each.
+        for track in chain.into_iter().rev() {
+            let trie = match rest {
+                Some(trie) => trie,
+                None => self.object_data(frame).tries.empty(None),
+            };
+            let next = self.read_key(frame, track, NextKey::Declared(track.position))?;
+            let data = self.object_data(frame);
+            let spelled = data.names[names[track.position as usize] as usize].1.clone();
+            let trie = match next {
+                Some(next) => data.tries.insert(trie, &spelled, Here::Name { track: next, bit: 0 }),
+                None if data.tries.node(trie).open.is_some() => {
+                    data.tries.insert(trie, &spelled, Here::Forbidden)
+                }
+                None => trie,
+            };
+            data.trie_of.insert(at(&track), trie);
+            rest = Some(trie);
+        }
+        Ok(rest.expect("the chain starts with a track that was not known"))
+    }
+
+    fn trie_any_order(&mut self, frame: FrameId, track: Track, names: &[u32]) -> Result<TrieId> {
+        let open = self.read_key(frame, track, NextKey::Open)?;
+        let mut trie = self.object_data(frame).tries.empty(open);
+        for (at, &name) in names.iter().enumerate() {
+            let next = self.read_key(frame, track, NextKey::Declared(at as u32))?;
+            let data = self.object_data(frame);
+            let spelled = data.names[name as usize].1.clone();
+            let here = match next {
+                Some(next) => Here::Name { track: next, bit: 1 << name },
+                None if open.is_some() => Here::Forbidden,
+                None => continue,
+            };
+            trie = data.tries.insert(trie, &spelled, here);
+        }
+        self.object_data(frame).trie_of.insert((track.shape, track.position, track.holds), trie);
+        Ok(trie)
+    }
+
+    /// Puts a member's verdicts into the tracks that waited for them; `None` if nothing is left.
+    pub fn settle_tracks(
+        &mut self,
+        frame: FrameId,
+        tracks: &Tracks,
+        asked: &[Formula],
+        verdicts: &[bool],
+    ) -> Option<Tracks> {
+        let mut result = Vec::with_capacity(tracks.len());
+        for entry in tracks.iter() {
+            let mut merged: Vec<Track> = Vec::with_capacity(entry.len());
+            for &id in entry.iter() {
+                let mut track = self.object_data(frame).tracks[id as usize];
+                track.holds = self.settle_one(track.holds, asked, verdicts);
+                if track.holds == NEVER {
+                    continue;
+                }
+                match merged.iter_mut().find(|t| t.shape == track.shape && t.position == track.position) {
+                    Some(same) => same.holds = self.formulas.or([same.holds, track.holds]),
+                    None => merged.push(track),
+                }
+            }
+            let ids: Vec<u32> = merged.into_iter().map(|t| self.object_data(frame).track(t)).collect();
+            result.push(sorted(ids));
+        }
+        result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
+    }
+
+    /// Per entry, the sets of names (as bits) any one of which must have been seen for the entry to hold at
+    /// `}`. With a fixed order the sets are empty: the entry holds or it does not.
+    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Vec<Vec<u64>> {
+        let any_order = self.any_order();
+        let entries = self.frames[frame as usize].key.entries.len();
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let mut result = Vec::with_capacity(entries);
+        for entry in tracks.iter().take(entries) {
+            let mut sets = Vec::new();
+            for &id in entry.iter() {
+                let track = data.tracks[id as usize];
+                let shape = &data.shapes[track.shape as usize];
+                let mut needs = |node: NodeId| -> Option<u64> {
+                    let view = &shape.views[&node];
+                    let mut at = view.next_required[track.position as usize];
+                    if !any_order {
+                        return (at == u32::MAX).then_some(0);
+                    }
+                    let mut set = 0;
+                    while at != u32::MAX {
+                        set |= 1 << shape.names[at as usize];
+                        at = view.next_required[at as usize + 1];
+                    }
+                    Some(set)
+                };
+                sets.extend(self.sets(track.holds, &mut needs));
+            }
+            sets.sort_unstable();
+            sets.dedup();
+            result.push(sets);
+        }
+        result
+    }
+
+    /// The disjunctive normal form of a formula whose atoms are sets of names.
+    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Vec<u64> {
+        match self.formulas.node(f) {
+            F::Never => Vec::new(),
+            F::Always => vec![0],
+            F::Atom(Atom::Object(node)) => needs(*node).into_iter().collect(),
+            F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
+            F::Or(list) => list.iter().flat_map(|&g| self.sets(g, needs)).collect(),
+            F::And(list) => list.iter().fold(vec![0], |all, &g| {
+                let one = self.sets(g, needs);
+                let mut both: Vec<u64> = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
+                both.sort_unstable();
+                both.dedup();
+                both
+            }),
+        }
+    }
+
+    /// The exit at `}`.
+    pub fn object_exit(
+        &mut self,
+        frame: FrameId,
+        tracks: &Tracks,
+        out: &mut Expansion,
+    ) -> Result<Option<u32>> {
+        let closing = self.closing(frame, tracks);
+        if !self.any_order() {
+            let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
+            return Ok(self.exit(frame, &verdicts, 0));
+        }
+        // What holds depends on which of the sets have been seen; their unions are all there is to tell.
+        let mut unions = vec![0u64];
+        for &set in closing.iter().flatten() {
+            for i in 0..unions.len() {
+                let both = unions[i] | set;
+                if !unions.contains(&both) {
+                    unions.push(both);
+                }
+            }
+            if unions.len() > 256 {
+                return Err(Error::new(
+                    ErrorKind::LimitExceeded,
+                    "more than 256 combinations of required properties decide one object; use key order `schema`",
+                ));
+            }
+        }
+        unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
+        let mut choices = Vec::new();
+        for set in unions {
+            let verdicts: Vec<bool> =
+                closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect();
+            if let Some(outcome) = self.outcome(frame, &verdicts) {
+                choices.push((set, outcome));
+            }
+        }
+        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.count_ones()) else {
+            return Ok(None);
+        };
+        out.keys.get_or_insert_default().required = cheapest;
+        let exits = &mut self.frames[frame as usize].exits;
+        exits.push(Exit { pieces: Vec::new(), choices });
+        Ok(Some(exits.len() as u32 - 1))
+    }
+}
+
+fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into()
+}
+
+/// The formulas that the tracks' verdicts wait for are collected from these.
+pub(crate) fn open_formulas(data: &ObjectData, tracks: &Tracks) -> Vec<Formula> {
+    tracks.iter().flat_map(|e| e.iter().map(|&id| data.tracks[id as usize].holds)).collect()
+}

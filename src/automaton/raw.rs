@@ -1,0 +1,205 @@
+//! Untrimmed frames: the data that exploration fills and trimming reads.
+//!
+//! A frame is one level of the text being written, judged for several *entries* at once: each entry is a
+//! formula that the level's value may or may not satisfy, and the frame's *outcome* is the vector of
+//! verdicts. What comes after the value decides which entries matter, so a frame is identified by its
+//! kind and its entries alone and is shared by every place that asks the same question.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::formula::Formula;
+use super::machine::{Indent, Label};
+use super::object::ObjectData;
+use super::text::TextData;
+use crate::ir::NodeId;
+
+pub(crate) type FrameId = u32;
+/// A state's index in its frame.
+pub(crate) type RawId = u32;
+pub(crate) type RawSiteId = u32;
+
+/// An alternative that a formula combines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Atom {
+    /// A leaf assertion, at a value not yet begun.
+    Leaf(NodeId),
+    /// A string automaton in a state.
+    String { dfa: u32, state: u32 },
+    /// A number automaton in a state.
+    Number { dfa: u32, state: u32 },
+    /// The number of characters or items lies in the range.
+    Count { min: u32, max: u32 },
+    /// An object assertion not violated so far.
+    Object(NodeId),
+    /// An array assertion not violated so far.
+    Array(NodeId),
+    /// The member value being written satisfies this formula over leaves.
+    Verdict(Formula),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Document,
+    String,
+    Number,
+    True,
+    False,
+    Null,
+    Array,
+    Object,
+    OpenKey,
+}
+
+impl Kind {
+    /// Whether frames of this kind enter no others.
+    pub fn is_text(self) -> bool {
+        !matches!(self, Kind::Document | Kind::Array | Kind::Object)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FrameKey {
+    pub kind: Kind,
+    /// Undecided, distinct.
+    pub entries: Vec<Formula>,
+    /// Whether a value for which every entry fails is of use to whoever enters.
+    pub keep_false: bool,
+}
+
+/// What identifies a state within its frame.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StateKey {
+    /// The document before, and after, its value.
+    Before,
+    After,
+    /// Unrestricted string contents.
+    Free(u8),
+    /// Restricted text: state of the any-automaton, verdicts so far.
+    Text(u32, Rc<[Formula]>),
+    /// Bytes of a literal read.
+    Literal(u8),
+    /// Just inside `[` or `{`; `true` after the newline of indented output.
+    ArrayStart(Rc<[Formula]>, bool),
+    /// Item number (saturated) expected.
+    Item(u32, Rc<[Formula]>),
+    /// After an item; `true` after the newline before `]`.
+    ItemDone(u32, Rc<[Formula]>, bool),
+    /// After `,` of indented output, before and after its newline.
+    ItemBreak(u32, Rc<[Formula]>),
+    ObjectStart(Tracks, bool),
+    /// Inside a key: state of the any-automaton, positions in the tries, bytes read (kept only for
+    /// free key order).
+    Key(u32, Rc<[Box<[KeyPosition]>]>, u32),
+    /// After a key: its continuation and its number + 1 if it is recorded as seen.
+    Colon(Tracks, u8),
+    /// Indented output, after `:`.
+    ColonSpace(Tracks),
+    Member(Tracks),
+    MemberDone(Tracks, bool),
+    /// After `,`; `true` after the newline of indented output.
+    Comma(Tracks, bool),
+    OpenKey(u32),
+}
+
+/// Per entry the tracks alive, by id, sorted.
+pub(crate) type Tracks = Rc<[Box<[u32]>]>;
+
+/// Where in the names of one track a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum KeyPosition {
+    /// A trie node.
+    Trie(u32),
+    /// Not a declared name; the track that follows.
+    Open(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Edge {
+    Dead,
+    Stay { to: RawId, tick: bool, space: bool },
+    Enter { site: RawSiteId, read: bool },
+    Leave { exit: u32, read: bool },
+}
+
+/// The verdicts at the end of a frame, by count.
+#[derive(Clone, Debug)]
+pub(crate) struct Exit {
+    /// From which count on which outcome holds (`None`: none that is of use). Ascending from 0.
+    pub pieces: Vec<(u32, Option<u32>)>,
+    /// Free key order: `(keys needed, outcome)`, the first whose keys are seen holds. `pieces` is
+    /// not used then.
+    pub choices: Vec<(u64, u32)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawState {
+    pub key: StateKey,
+    /// Ascending, disjoint.
+    pub edges: Vec<(u8, u8, Edge)>,
+    pub default: Edge,
+    pub indent: Indent,
+    pub label: Label,
+    /// 1 + sub-state of unrestricted string contents.
+    pub free: u8,
+    /// Free key order only.
+    pub keys: Option<RawKeys>,
+}
+
+/// Names as bits of the register of seen keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RawKeys {
+    /// Recorded on arrival.
+    pub set: u64,
+    /// Missing ones must still be written.
+    pub required: u64,
+    /// Bytes of the next member written so far, its comma counted.
+    pub written: u32,
+}
+
+pub(crate) struct RawFrame {
+    pub key: FrameKey,
+    pub states: Vec<RawState>,
+    pub index: FxHashMap<StateKey, RawId>,
+    pub exits: Vec<Exit>,
+    pub outcomes: Vec<Box<[bool]>>,
+    pub callers: Vec<RawSiteId>,
+    pub text: Option<Rc<TextData>>,
+    pub object: Option<ObjectData>,
+}
+
+/// What follows once an entered frame has been left.
+#[derive(Clone, Debug)]
+pub(crate) enum Continuation {
+    Document,
+    /// An item: the array's entries with the item's verdicts open.
+    Item {
+        index: u32,
+        after: Rc<[Formula]>,
+    },
+    /// A member's value: the tracks with the value's verdicts open.
+    Member(Tracks),
+    /// An undeclared key.
+    Key(Tracks),
+}
+
+/// Where one entry's verdict comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Slot {
+    Constant(bool),
+    Outcome(u32),
+}
+
+pub(crate) struct RawSite {
+    pub frame: FrameId,
+    pub child: FrameId,
+    pub start: RawId,
+    pub continuation: Continuation,
+    /// The formulas whose verdicts the continuation waits for.
+    pub asked: Rc<[Formula]>,
+    /// Per asked formula, where its verdict is in the child's outcome.
+    pub slots: Vec<Slot>,
+    /// Per outcome of the child, where to go on.
+    pub targets: Vec<Option<RawId>>,
+}

@@ -1,0 +1,210 @@
+//! Frames without members: strings, numbers, literals and undeclared keys.
+//!
+//! A string or number frame is the lazy product of the automata that its entries mention, with the
+//! automaton of *any* canonical string or number running alongside so that a text for which every
+//! verdict is already known is still read to its end.
+
+use std::rc::Rc;
+
+use super::explore::{Expansion, Explorer};
+use super::formula::{ALWAYS, Formula, NEVER};
+use super::raw::*;
+use super::string::{Sub, edges as free_edges};
+use crate::error::Result;
+use crate::pattern::{self, ByteDfa};
+
+/// What all states of one text frame share.
+pub(crate) struct TextData {
+    /// `None` for unrestricted strings.
+    any: Option<std::sync::Arc<ByteDfa>>,
+    /// Byte ranges on which every automaton of the frame is constant.
+    ranges: Vec<(u8, u8)>,
+}
+
+impl TextData {
+    fn new(any: std::sync::Arc<ByteDfa>, automata: &[&ByteDfa]) -> Self {
+        let mut ranges = Vec::new();
+        let mut from = 0u8;
+        for b in 1..=255u8 {
+            let differs = |d: &ByteDfa| d.classes[b as usize] != d.classes[b as usize - 1];
+            if differs(&any) || automata.iter().any(|d| differs(d)) {
+                ranges.push((from, b - 1));
+                from = b;
+            }
+        }
+        ranges.push((from, 255));
+        TextData { any: Some(any), ranges }
+    }
+}
+
+impl Explorer<'_> {
+    /// The shared data of a new frame, if it is a text frame.
+    pub fn text_data(&mut self, key: &FrameKey) -> Result<Option<TextData>> {
+        let (mut strings, mut numbers) = (Vec::new(), Vec::new());
+        for &f in &key.entries {
+            self.formulas.atoms(f, &mut |atom| match atom {
+                Atom::String { dfa, .. } if !strings.contains(&dfa) => strings.push(dfa),
+                Atom::Number { dfa, .. } if !numbers.contains(&dfa) => numbers.push(dfa),
+                _ => {}
+            });
+        }
+        let ir = self.ir;
+        Ok(match key.kind {
+            Kind::String if strings.is_empty() => Some(TextData { any: None, ranges: Vec::new() }),
+            Kind::String => {
+                let automata: Vec<&ByteDfa> = strings.iter().map(|&i| &*ir.strings[i as usize]).collect();
+                Some(TextData::new(pattern::canonical_any(), &automata))
+            }
+            Kind::Number => {
+                let automata: Vec<&ByteDfa> = numbers.iter().map(|&i| &*ir.numbers[i as usize].1).collect();
+                Some(TextData::new(pattern::any_number(), &automata))
+            }
+            _ => None,
+        })
+    }
+
+    /// The start state of a string or number frame.
+    pub fn text_start(&mut self, frame: FrameId) -> StateKey {
+        let f = &self.frames[frame as usize];
+        match &f.text.as_ref().expect("strings and numbers have text data").any {
+            None => StateKey::Free(Sub::MAIN.0),
+            Some(any) => StateKey::Text(any.start, f.key.entries.clone().into()),
+        }
+    }
+
+    pub fn expand_free(&mut self, frame: FrameId, sub: u8, out: &mut Expansion) -> Result<()> {
+        for &(lo, hi, to) in free_edges(Sub(sub)) {
+            let to_id = self.state(frame, StateKey::Free(to))?;
+            out.edges.push((lo, hi, Edge::Stay { to: to_id, tick: Sub(to) == Sub::MAIN, space: false }));
+        }
+        if Sub(sub) == Sub::MAIN {
+            let entries = self.frames[frame as usize].key.entries.clone();
+            let exit = self.exit(frame, &entries, 0);
+            out.leave(b'"', exit);
+        }
+        if self.frames[frame as usize].key.entries.is_empty() {
+            out.free = sub + 1;
+        }
+        Ok(())
+    }
+
+    pub fn expand_text(
+        &mut self,
+        frame: FrameId,
+        any_state: u32,
+        verdicts: Rc<[Formula]>,
+        out: &mut Expansion,
+    ) -> Result<()> {
+        let data = self.frames[frame as usize].text.clone().expect("text state");
+        let any = data.any.as_ref().expect("unrestricted strings have states of their own");
+        let string = self.frames[frame as usize].key.kind == Kind::String;
+        for &(lo, hi) in &data.ranges {
+            let any_next = any.next(any_state, lo);
+            if any_next == ByteDfa::DEAD {
+                continue;
+            }
+            let boundary = any.boundary[any_next as usize];
+            let next: Vec<Formula> = verdicts.iter().map(|&f| self.read(f, lo, string && boundary)).collect();
+            if !self.alive(frame, &next) {
+                continue;
+            }
+            let to = self.state(frame, StateKey::Text(any_next, next.into()))?;
+            let edge = Edge::Stay { to, tick: string && boundary, space: false };
+            match out.edges.last_mut() {
+                Some((_, end, last)) if *last == edge && *end as u16 + 1 == lo as u16 => *end = hi,
+                _ => out.edges.push((lo, hi, edge)),
+            }
+        }
+        if any.accepting[any_state as usize] {
+            let ended: Vec<Formula> = verdicts.iter().map(|&f| self.ended(f)).collect();
+            if let Some(exit) = self.exit(frame, &ended, 0) {
+                if string {
+                    out.leave(b'"', Some(exit));
+                } else {
+                    // Whatever cannot go on in the number is read by the level around it.
+                    out.default = Edge::Leave { exit, read: false };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The formula after one more byte.
+    fn read(&mut self, f: Formula, byte: u8, whole_character: bool) -> Formula {
+        let ir = self.ir;
+        let mut universal = Vec::new();
+        let next = self.formulas.map(f, &mut |formulas, atom| match atom {
+            Atom::String { dfa, state } => match ir.strings[dfa as usize].next(state, byte) {
+                ByteDfa::DEAD => NEVER,
+                state => {
+                    if whole_character {
+                        universal.push((dfa, state));
+                    }
+                    formulas.atom(Atom::String { dfa, state })
+                }
+            },
+            Atom::Number { dfa, state } => match ir.numbers[dfa as usize].1.next(state, byte) {
+                ByteDfa::DEAD => NEVER,
+                state => formulas.atom(Atom::Number { dfa, state }),
+            },
+            other => formulas.atom(other),
+        });
+        universal.retain(|&(dfa, state)| self.is_universal(dfa, state));
+        if universal.is_empty() {
+            return next;
+        }
+        self.formulas.map(next, &mut |formulas, atom| match atom {
+            Atom::String { dfa, state } if universal.contains(&(dfa, state)) => ALWAYS,
+            other => formulas.atom(other),
+        })
+    }
+
+    /// The formula when the text ends here.
+    fn ended(&mut self, f: Formula) -> Formula {
+        let ir = self.ir;
+        self.formulas.map(f, &mut |formulas, atom| match atom {
+            Atom::String { dfa, state } => ir.strings[dfa as usize].accepting[state as usize].into(),
+            Atom::Number { dfa, state } => ir.numbers[dfa as usize].1.accepting[state as usize].into(),
+            other => formulas.atom(other),
+        })
+    }
+
+    pub fn expand_literal(&mut self, frame: FrameId, read: u8, out: &mut Expansion) -> Result<()> {
+        let text: &[u8] = match self.frames[frame as usize].key.kind {
+            Kind::True => b"true",
+            Kind::False => b"false",
+            _ => b"null",
+        };
+        let byte = text[read as usize];
+        if read as usize + 1 == text.len() {
+            let exit = self.exit(frame, &[], 0);
+            out.leave(byte, exit);
+        } else {
+            let to = self.state(frame, StateKey::Literal(read + 1))?;
+            out.stay(byte, to);
+        }
+        Ok(())
+    }
+
+    pub fn expand_open_key(&mut self, frame: FrameId, any_state: u32, out: &mut Expansion) -> Result<()> {
+        let any = pattern::canonical_any();
+        let mut from = 0usize;
+        while from < 256 {
+            let next = any.next(any_state, from as u8);
+            let mut end = from;
+            while end + 1 < 256 && any.next(any_state, end as u8 + 1) == next {
+                end += 1;
+            }
+            if next != ByteDfa::DEAD {
+                let to = self.state(frame, StateKey::OpenKey(next))?;
+                out.edges.push((from as u8, end as u8, Edge::Stay { to, tick: false, space: false }));
+            }
+            from = end + 1;
+        }
+        if any.accepting[any_state as usize] {
+            let exit = self.exit(frame, &[], 0);
+            out.leave(b'"', exit);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,401 @@
+//! Trimming: a frame cut down to what can still produce an outcome of use, and how deep that must go.
+//!
+//! A *trimmed frame* is a frame together with the set of outcomes that are of use where it is entered. A
+//! state is kept for the counts at which some such outcome can still be reached. The counts fall into
+//! *regions* on which all states keep the same edges; a state's variants, one a region, are chained by
+//! thresholds in the finished automaton.
+//!
+//! The *need* of a state is the least number of further levels with which its frame can be finished
+//! by bytes that the vocabulary can spell one by one; a state without such an end may be passed
+//! through by longer tokens, but no token may end there.
+
+use rustc_hash::FxHashMap;
+
+use super::counts::{Counts, INFINITY};
+use super::explore::Explorer;
+use super::machine::State;
+use super::raw::*;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) type TrimId = usize;
+
+/// What cannot be finished.
+pub(crate) const NEVER: u8 = State::NO_REST;
+
+/// A frame trimmed for a set of outcomes.
+pub(crate) struct Trim {
+    pub frame: FrameId,
+    pub useful: Vec<u32>,
+    /// Half-open ranges of counts, ascending, the first from 0.
+    pub regions: Vec<(u32, u32)>,
+    /// `[states × regions]`: the state is kept.
+    pub live: Vec<bool>,
+    /// `[states × regions]`: see the module's text.
+    pub need: Vec<u8>,
+    /// Per site and region: `(need of the outcomes allowed, trimmed frame entered)`, ascending.
+    pub entries: FxHashMap<(RawSiteId, usize), Vec<(u8, TrimId)>>,
+    /// Free key order: names that can be written, as bits.
+    pub writable: u64,
+}
+
+impl Trim {
+    pub fn at(&self, state: RawId, region: usize) -> usize {
+        state as usize * self.regions.len() + region
+    }
+
+    pub fn is_live(&self, state: RawId, region: usize) -> bool {
+        self.live[self.at(state, region)]
+    }
+
+    /// The regions that a tick from `region` may lead to.
+    pub fn after_tick(&self, region: usize) -> std::ops::RangeInclusive<usize> {
+        let (lo, hi) = self.regions[region];
+        let last = if hi == INFINITY { region } else { region + 1 };
+        let first = if hi == INFINITY || hi - lo > 1 { region } else { region + 1 };
+        first..=last.min(self.regions.len() - 1)
+    }
+}
+
+/// All trimmed frames that the document's needs.
+pub(crate) struct Trimmer<'x, 'a> {
+    pub x: &'x Explorer<'a>,
+    pub trims: Vec<Trim>,
+    ids: FxHashMap<(FrameId, Vec<u32>), TrimId>,
+    /// Per frame and outcome, the need of the frame's start state for that outcome alone.
+    start_need: Vec<Vec<u8>>,
+}
+
+impl<'x, 'a> Trimmer<'x, 'a> {
+    /// Trims the document's frame and, through its sites, all others. Trim 0 is the document's.
+    pub fn run(x: &'x Explorer<'a>) -> Result<Self> {
+        let start_need = x.frames.iter().map(|f| vec![NEVER; f.outcomes.len()]).collect();
+        let mut t = Trimmer { x, trims: Vec::new(), ids: FxHashMap::default(), start_need };
+        t.settle_start_needs()?;
+        t.trims.clear();
+        t.ids.clear();
+        let document = t.trim(0, vec![0])?;
+        let mut next = document;
+        while next < t.trims.len() {
+            t.settle_need(next);
+            t.enter_sites(next)?;
+            next += 1;
+        }
+        Ok(t)
+    }
+
+    fn trim(&mut self, frame: FrameId, useful: Vec<u32>) -> Result<TrimId> {
+        if let Some(&id) = self.ids.get(&(frame, useful.clone())) {
+            return Ok(id);
+        }
+        let mut writable = u64::MAX;
+        let live = loop {
+            let live = self.live_counts(frame, &useful, writable)?;
+            let known = self.writable(frame, &live);
+            if known == writable {
+                break live;
+            }
+            writable = known;
+        };
+        let regions = self.regions(frame, &live)?;
+        let n = regions.len();
+        let mut kept = vec![false; live.len() * n];
+        for (s, counts) in live.iter().enumerate() {
+            for (r, region) in regions.iter().enumerate() {
+                kept[s * n + r] = counts.contains(region.0);
+            }
+        }
+        let need = vec![NEVER; kept.len()];
+        let id = self.trims.len();
+        self.ids.insert((frame, useful.clone()), id);
+        self.trims.push(Trim {
+            frame,
+            useful,
+            regions,
+            live: kept,
+            need,
+            entries: FxHashMap::default(),
+            writable,
+        });
+        Ok(id)
+    }
+
+    /// Free key order: the names, as bits, that can be written at all. (With a fixed order the states
+    /// say so themselves.)
+    fn writable(&self, frame: FrameId, live: &[Counts]) -> u64 {
+        let f = &self.x.frames[frame as usize];
+        if f.key.kind != Kind::Object || !self.x.any_order() {
+            return u64::MAX;
+        }
+        f.states.iter().zip(live).filter(|(_, live)| !live.is_empty()).fold(0, |bits, (s, _)| match s.key {
+            StateKey::Colon(_, seen) if seen > 0 => bits | 1 << (seen - 1),
+            _ => bits,
+        })
+    }
+
+    /// Per state the counts at which a useful outcome can still be reached.
+    fn live_counts(&self, frame: FrameId, useful: &[u32], writable: u64) -> Result<Vec<Counts>> {
+        let f = &self.x.frames[frame as usize];
+        let mut live = vec![Counts::default(); f.states.len()];
+        let mut before: Vec<Vec<(RawId, bool)>> = vec![Vec::new(); f.states.len()];
+        let mut loops = vec![false; f.states.len()];
+        let mut queue = Vec::new();
+        for (s, state) in f.states.iter().enumerate() {
+            let id = s as RawId;
+            if matches!(state.key, StateKey::After) {
+                live[s] = Counts::all();
+            }
+            let default = [(0, 0, state.default)];
+            for &(.., edge) in state.edges.iter().chain(&default) {
+                match edge {
+                    Edge::Dead => {}
+                    Edge::Stay { to, tick, space } => {
+                        loops[s] |= to == id && tick;
+                        if !space && to != id {
+                            before[to as usize].push((id, tick));
+                        }
+                    }
+                    Edge::Enter { site, .. } => {
+                        for &to in self.x.sites[site as usize].targets.iter().flatten() {
+                            before[to as usize].push((id, false));
+                        }
+                    }
+                    Edge::Leave { exit, .. } => {
+                        live[s].add(&exit_counts(&f.exits[exit as usize], useful, writable));
+                    }
+                }
+            }
+            if !live[s].is_empty() {
+                if loops[s] {
+                    live[s] = live[s].closed_downwards();
+                }
+                queue.push(id);
+            }
+        }
+        let mut work = 0usize;
+        while let Some(s) = queue.pop() {
+            let here = live[s as usize].clone();
+            let ticked = here.before_tick();
+            work += (1 + here.0.len()) * before[s as usize].len();
+            if work > 50_000_000 {
+                return Err(Error::new(
+                    ErrorKind::LimitExceeded,
+                    "a pattern and a length together need more counts than can be told apart; widen the length",
+                ));
+            }
+            for &(p, tick) in &before[s as usize] {
+                let into = &mut live[p as usize];
+                if into.add(if tick { &ticked } else { &here }) {
+                    if loops[p as usize] {
+                        *into = into.closed_downwards();
+                    }
+                    queue.push(p);
+                }
+            }
+        }
+        Ok(live)
+    }
+
+    /// Ranges of counts on which every state keeps the same edges.
+    fn regions(&self, frame: FrameId, live: &[Counts]) -> Result<Vec<(u32, u32)>> {
+        let f = &self.x.frames[frame as usize];
+        let mut starts = vec![0];
+        for &(lo, hi) in live.iter().flat_map(|c| &c.0) {
+            starts.extend([lo, hi, lo.saturating_sub(1)]);
+            if hi != INFINITY {
+                starts.push(hi - 1);
+            }
+        }
+        for exit in &f.exits {
+            starts.extend(exit.pieces.iter().map(|p| p.0));
+        }
+        starts.retain(|&n| n != INFINITY);
+        starts.sort_unstable();
+        starts.dedup();
+        if starts.len() * live.len() > 4 * self.x.options.max_states {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("a pattern and a length together need {} thresholds; widen the length", starts.len()),
+            ));
+        }
+        let ends = starts[1..].iter().copied().chain([INFINITY]);
+        Ok(starts.iter().copied().zip(ends).collect())
+    }
+
+    /// The least fixpoint of every frame's needs, through recursion.
+    fn settle_start_needs(&mut self) -> Result<()> {
+        loop {
+            let mut changed = false;
+            for frame in (0..self.x.frames.len()).rev() {
+                for outcome in 0..self.x.frames[frame].outcomes.len() {
+                    let id = self.trim(frame as FrameId, vec![outcome as u32])?;
+                    if self.start_need[frame][outcome] == 0 {
+                        continue;
+                    }
+                    self.settle_need(id);
+                    let need = self.trims[id].need[self.trims[id].at(0, 0)];
+                    if need < self.start_need[frame][outcome] {
+                        self.start_need[frame][outcome] = need;
+                        changed = true;
+                    }
+                }
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Recomputes the needs of one trimmed frame from those of the frames it enters.
+    fn settle_need(&mut self, id: TrimId) {
+        let trim = &self.trims[id];
+        let f = &self.x.frames[trim.frame as usize];
+        let spellable = &self.x.options.spellable;
+        if f.key.kind.is_text() && spellable.iter().all(|&s| s) {
+            self.trims[id].need = trim.live.iter().map(|&l| if l { 0 } else { NEVER }).collect();
+            return;
+        }
+        let spelled = |lo: u8, hi: u8| (lo..=hi).any(|b| spellable[b as usize]);
+        let mut need = vec![NEVER; trim.need.len()];
+        loop {
+            let mut changed = false;
+            for region in (0..trim.regions.len()).rev() {
+                for s in (0..f.states.len() as RawId).rev() {
+                    let at = trim.at(s, region);
+                    if !trim.live[at] || need[at] == 0 {
+                        continue;
+                    }
+                    let state = &f.states[s as usize];
+                    let mut best = need[at];
+                    if matches!(state.key, StateKey::After) {
+                        best = 0;
+                    }
+                    let default = [(0, 0, state.default)];
+                    for (i, &(lo, hi, edge)) in state.edges.iter().chain(&default).enumerate() {
+                        let is_default = i == state.edges.len();
+                        match edge {
+                            Edge::Dead => {}
+                            Edge::Stay { to, tick, space } => {
+                                if space || !spelled(lo, hi) {
+                                    continue;
+                                }
+                                let to_regions = if tick { trim.after_tick(region) } else { region..=region };
+                                for r in to_regions {
+                                    best = best.min(need[trim.at(to, r)]);
+                                }
+                            }
+                            Edge::Enter { site, read } => {
+                                if read && !spelled(lo, hi) {
+                                    continue;
+                                }
+                                let site = &self.x.sites[site as usize];
+                                for (o, to) in site.targets.iter().enumerate() {
+                                    if let &Some(to) = to {
+                                        let inside =
+                                            self.start_need[site.child as usize][o].saturating_add(1);
+                                        best = best.min(inside.max(need[trim.at(to, region)]));
+                                    }
+                                }
+                            }
+                            Edge::Leave { exit, read } => {
+                                let exit = &f.exits[exit as usize];
+                                if exit_useful(exit, trim, region) && (!read || is_default || spelled(lo, hi))
+                                {
+                                    best = 0;
+                                }
+                            }
+                        }
+                    }
+                    if best < need[at] {
+                        need[at] = best;
+                        changed = true;
+                    }
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        self.trims[id].need = need;
+    }
+
+    /// Asks for the trimmed frames that a trimmed frame's sites enter.
+    fn enter_sites(&mut self, id: TrimId) -> Result<()> {
+        let frame = self.trims[id].frame;
+        let f = &self.x.frames[frame as usize];
+        for (s, state) in f.states.iter().enumerate() {
+            for region in 0..self.trims[id].regions.len() {
+                if !self.trims[id].is_live(s as RawId, region) {
+                    continue;
+                }
+                let default = [(0, 0, state.default)];
+                for &(.., edge) in state.edges.iter().chain(&default) {
+                    if let Edge::Enter { site, .. } = edge
+                        && !self.trims[id].entries.contains_key(&(site, region))
+                    {
+                        let entries = self.entry(id, site, region)?;
+                        self.trims[id].entries.insert((site, region), entries);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One entry per depth at which more of the site's outcomes can be gone on from.
+    fn entry(&mut self, id: TrimId, site: RawSiteId, region: usize) -> Result<Vec<(u8, TrimId)>> {
+        let s = &self.x.sites[site as usize];
+        let trim = &self.trims[id];
+        let mut useful: Vec<(u8, u32)> = Vec::new();
+        for (outcome, to) in s.targets.iter().enumerate() {
+            if let &Some(to) = to
+                && trim.is_live(to, region)
+            {
+                useful.push((trim.need[trim.at(to, region)], outcome as u32));
+            }
+        }
+        useful.sort_unstable();
+        let mut steps: Vec<u8> = useful.iter().map(|u| u.0).collect();
+        steps.dedup();
+        // No token may rest where nothing can be finished, so nothing is entered for it alone.
+        steps.retain(|&n| n != NEVER);
+        let mut entries = Vec::with_capacity(steps.len());
+        for step in steps {
+            let mut outcomes: Vec<u32> = useful.iter().filter(|u| u.0 <= step).map(|u| u.1).collect();
+            outcomes.sort_unstable();
+            entries.push((step, self.trim(s.child, outcomes)?));
+        }
+        Ok(entries)
+    }
+}
+
+/// The counts at which an exit produces a useful outcome.
+fn exit_counts(exit: &Exit, useful: &[u32], writable: u64) -> Counts {
+    if exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !writable == 0) {
+        return Counts::all();
+    }
+    let ends = exit.pieces.iter().skip(1).map(|p| p.0).chain([INFINITY]);
+    let mut counts = Counts::default();
+    for (&(from, outcome), to) in exit.pieces.iter().zip(ends) {
+        if outcome.is_some_and(|o| useful.contains(&o)) {
+            counts.add(&Counts(vec![(from, to)]));
+        }
+    }
+    counts
+}
+
+/// The outcome of an exit in a region, if it is of use.
+pub(crate) fn exit_outcome(exit: &Exit, trim: &Trim, region: usize) -> Option<u32> {
+    let count = trim.regions[region].0;
+    let outcome = exit.pieces.iter().rev().find(|p| p.0 <= count).and_then(|p| p.1);
+    outcome.filter(|o| trim.useful.contains(o))
+}
+
+/// The choices of an exit that are of use.
+pub(crate) fn exit_choices(exit: &Exit, trim: &Trim) -> Vec<(u64, u32)> {
+    exit.choices.iter().copied().filter(|c| trim.useful.contains(&c.1) && c.0 & !trim.writable == 0).collect()
+}
+
+/// Whether an exit is of use in a region.
+pub(crate) fn exit_useful(exit: &Exit, trim: &Trim, region: usize) -> bool {
+    exit_outcome(exit, trim, region).is_some() || !exit_choices(exit, trim).is_empty()
+}

@@ -1,0 +1,146 @@
+//! The table of keywords: what becomes of each, and where its subschemas are.
+
+use serde_json::{Map, Value};
+
+use super::draft::Draft;
+use crate::ir::TypeSet;
+
+/// One keyword of the standard.
+pub(super) struct Keyword {
+    pub role: Role,
+    pub holds: Holds,
+}
+
+/// What becomes of a keyword.
+pub(super) enum Role {
+    /// It is lowered by the function of its group.
+    Enforced,
+    /// It asserts nothing by itself.
+    Ignored,
+    /// It is not enforced: an error, unless it has no effect.
+    Refused {
+        /// The types it concerns; without effect on schemas that exclude them.
+        about: TypeSet,
+        /// Whether it is without effect as it stands.
+        idle: fn(&Value, &Map<String, Value>) -> bool,
+        /// What the author can do instead.
+        way_out: &'static str,
+    },
+}
+
+/// Which subschemas a keyword holds that apply to a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    Nothing,
+    /// A list of schemas for the same value.
+    InPlace,
+    /// A schema, or a list of them, for a child of the value.
+    Child,
+    /// An object of schemas for children of the value.
+    Children,
+}
+
+const PLAIN: &str = "remove it";
+const ALTERNATIVES: &str = "write anyOf with alternatives that exclude each other";
+const CLOSED: &str = "declare the names under properties";
+
+fn never(_: &Value, _: &Map<String, Value>) -> bool {
+    false
+}
+
+fn empty_object(value: &Value, _: &Map<String, Value>) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
+fn accepts_all(value: &Value, whole: &Map<String, Value>) -> bool {
+    *value == Value::Bool(true) || empty_object(value, whole)
+}
+
+/// The keyword of that name, or `None` for a name that is no keyword, which the standard says to
+/// ignore.
+pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
+    let enforced = |holds| Some(Keyword { role: Role::Enforced, holds });
+    let refused = |about, idle, way_out| {
+        Some(Keyword { role: Role::Refused { about, idle, way_out }, holds: Holds::Nothing })
+    };
+    match name {
+        "type" | "enum" | "const" | "$ref" => enforced(Holds::Nothing),
+        "minLength" | "maxLength" | "pattern" | "format" => enforced(Holds::Nothing),
+        "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
+            enforced(Holds::Nothing)
+        }
+        "required" | "minItems" | "maxItems" => enforced(Holds::Nothing),
+        "properties" => enforced(Holds::Children),
+        "additionalProperties" | "items" | "prefixItems" | "additionalItems" => enforced(Holds::Child),
+        "anyOf" => enforced(Holds::InPlace),
+
+        "allOf" => refused(TypeSet::ALL, never, "merge its schemas into one"),
+        "oneOf" => refused(TypeSet::ALL, never, ALTERNATIVES),
+        "not" => refused(TypeSet::ALL, |v, _| *v == Value::Bool(false), PLAIN),
+        "if" => {
+            let alone = |_: &Value, m: &Map<_, _>| !m.contains_key("then") && !m.contains_key("else");
+            refused(TypeSet::ALL, alone, ALTERNATIVES)
+        }
+        "then" | "else" => refused(TypeSet::ALL, |_, m| !m.contains_key("if"), ALTERNATIVES),
+        "$dynamicRef" | "$recursiveRef" => refused(TypeSet::ALL, never, "write $ref"),
+
+        "patternProperties" => refused(TypeSet::OBJECT, empty_object, CLOSED),
+        "propertyNames" => refused(TypeSet::OBJECT, accepts_all, CLOSED),
+        "minProperties" => {
+            refused(TypeSet::OBJECT, |v, _| v.as_f64() == Some(0.0), "list the names under required")
+        }
+        "maxProperties" => {
+            refused(TypeSet::OBJECT, never, "declare the names and set additionalProperties to false")
+        }
+        "dependencies" | "dependentRequired" | "dependentSchemas" => {
+            refused(TypeSet::OBJECT, empty_object, ALTERNATIVES)
+        }
+        "unevaluatedProperties" => refused(TypeSet::OBJECT, accepts_all, "write additionalProperties"),
+
+        "contains" => {
+            let idle = |_: &Value, m: &Map<String, Value>| {
+                m.get("minContains").and_then(Value::as_f64) == Some(0.0) && !m.contains_key("maxContains")
+            };
+            refused(TypeSet::ARRAY, idle, PLAIN)
+        }
+        "uniqueItems" => refused(TypeSet::ARRAY, |v, _| *v == Value::Bool(false), PLAIN),
+        "unevaluatedItems" => refused(TypeSet::ARRAY, accepts_all, "write items"),
+
+        "extends" | "disallow" | "divisibleBy" if draft == Draft::D3 => {
+            refused(TypeSet::ALL, never, "write the schema in a later draft")
+        }
+
+        // They qualify `contains`, where they are judged.
+        "minContains" | "maxContains" => Some(Keyword { role: Role::Ignored, holds: Holds::Nothing }),
+
+        "$schema" | "$id" | "id" | "$anchor" | "$dynamicAnchor" | "$recursiveAnchor" | "$vocabulary"
+        | "$comment" | "$defs" | "definitions" | "title" | "description" | "default" | "examples"
+        | "deprecated" | "readOnly" | "writeOnly" | "contentEncoding" | "contentMediaType"
+        | "contentSchema" => Some(Keyword { role: Role::Ignored, holds: Holds::Nothing }),
+        _ => None,
+    }
+}
+
+/// The subschemas of `whole` that apply to a value or its children, with whether they apply to a
+/// child. Empty where `whole` is a `$ref` that overrides its siblings.
+pub(super) fn subschemas(whole: &Map<String, Value>, draft: Draft) -> Vec<(&Value, bool)> {
+    let mut found = Vec::new();
+    if draft.ref_overrides() && whole.contains_key("$ref") {
+        return found;
+    }
+    for (name, value) in whole {
+        let Some(Keyword { holds, .. }) = keyword(name, draft) else {
+            continue;
+        };
+        match (holds, value) {
+            (Holds::Nothing, _) => {}
+            (Holds::InPlace, Value::Array(list)) => found.extend(list.iter().map(|s| (s, false))),
+            (Holds::Child, Value::Array(list)) => found.extend(list.iter().map(|s| (s, true))),
+            (Holds::Child, one) => found.push((one, true)),
+            (Holds::Children, Value::Object(map)) => found.extend(map.values().map(|s| (s, true))),
+            // Ill-formed: reported when it is lowered.
+            (Holds::InPlace | Holds::Children, _) => {}
+        }
+    }
+    found
+}

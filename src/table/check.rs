@@ -1,0 +1,104 @@
+//! The check of a loaded block: every index an interpreter will follow is in range.
+
+use super::grammar::Grammar;
+use super::layout::*;
+
+/// What is wrong, if anything is.
+pub(super) fn check(g: &Grammar) -> Result<(), String> {
+    let h = g.header();
+    let bad = |what: &str| Err(format!("{what} is out of range"));
+    let (Some(states), Some(extras), Some(keys), Some(key_costs)) = (
+        g.section::<StateInfo>(h.states),
+        g.section::<Extra>(h.extras),
+        g.section::<KeyInfo>(h.keys),
+        g.section::<KeyCosts>(h.key_costs),
+    ) else {
+        return bad("a section");
+    };
+    let (Some(rows), Some(sites), Some(lists), Some(choices)) = (
+        g.section::<u32>(h.rows),
+        g.section::<SiteInfo>(h.sites),
+        g.section::<u32>(h.lists),
+        g.section::<Choice>(h.choices),
+    ) else {
+        return bad("a section");
+    };
+    if states.is_empty() || extras.is_empty() || keys.is_empty() || h.start as usize >= states.len() {
+        return bad("the start state");
+    }
+    if h.max_depth > 254 {
+        return bad("the depth");
+    }
+    for (id, s) in states.iter().enumerate() {
+        if s.extra as usize >= extras.len() || s.free > crate::automaton::string::Sub::COUNT {
+            return bad("a state's field");
+        }
+        let Some([default, n]) = rows.get(s.row as usize..).and_then(|r| r.first_chunk::<2>()) else {
+            return bad("a row");
+        };
+        let entries = rows.get(s.row as usize + 2..).and_then(|r| r.get(..(*n as usize).checked_mul(2)?));
+        let Some(entries) = entries else { return bad("a row") };
+        let mut from = 0;
+        for pair in entries.chunks_exact(2) {
+            let (lo, hi) = (pair[0] & 0xff, pair[0] >> 8);
+            if lo < from || lo > hi || hi > 255 {
+                return bad("a byte range");
+            }
+            from = hi + 1;
+        }
+        for &word in entries.iter().skip(1).step_by(2).chain([default]) {
+            let action = PackedAction(word);
+            let index = action.index() as usize;
+            let fits = match action.kind() {
+                ActionKind::Dead | ActionKind::Leave => true,
+                ActionKind::Next => id + 1 < states.len(),
+                ActionKind::Stay => index < states.len(),
+                ActionKind::Enter => index < sites.len(),
+                ActionKind::Choose => index < choices.len(),
+            };
+            if !fits {
+                return bad("an action");
+            }
+        }
+    }
+    for e in extras {
+        if e.chain_to as usize >= states.len() || e.keys as usize >= keys.len() {
+            return bad("a threshold");
+        }
+    }
+    // Thresholds rise along a chain, so every chain ends.
+    for s in states {
+        let e = &extras[s.extra as usize];
+        if e.chain_to != 0 {
+            let next = &extras[states[e.chain_to as usize].extra as usize];
+            if next.chain_to != 0 && next.chain_at <= e.chain_at {
+                return bad("a chain of thresholds");
+            }
+        }
+    }
+    if keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len() || k.closes as usize > choices.len()) {
+        return bad("a register of keys");
+    }
+    for s in sites {
+        let list = |from: u32, count: u32, each: u32| {
+            let end = u64::from(from) + u64::from(count) * u64::from(each);
+            (end <= lists.len() as u64).then(|| &lists[from as usize..end as usize])
+        };
+        let (Some(variants), Some(targets)) =
+            (list(s.variants, s.variant_count, 2), list(s.targets, s.target_count, 1))
+        else {
+            return bad("a site");
+        };
+        let starts = variants.iter().skip(1).step_by(2);
+        if variants.is_empty() || starts.chain(targets).any(|&t| t as usize >= states.len()) {
+            return bad("a site");
+        }
+        if s.required != 0 && s.key_costs as usize >= key_costs.len() {
+            return bad("a site");
+        }
+    }
+    if choices.last().is_some_and(|c| c.last == 0) {
+        return bad("a list of choices");
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! The records of a compiled grammar, as every backend reads them.
+//!
+//! All records are plain old data with explicit padding, defined here once; the CUDA header mirrors
+//! them, and sizes and offsets are asserted on both sides. Indices are into the section of the same
+//! grammar; index 0 of `states` is the dead state, index 0 of `extras` and `keys` stands for "none".
+
+use bytemuck::{Pod, Zeroable};
+
+/// One state: 16 bytes, four to a 64-byte cache line.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct StateInfo {
+    /// Where the state's row starts in `rows` (words).
+    pub row: u32,
+    /// Bound of the tokens needed to leave the frame, without what `extra` adds.
+    pub cost: u32,
+    /// Index into `extras`; 0 for most states.
+    pub extra: u32,
+    /// Least number of further levels needed to finish; 255: no token may end here.
+    pub need: u8,
+    /// [`StateInfo::ACCEPTING`] and the others.
+    pub flags: u8,
+    /// Bit i: reading any character of slice i leads back here (counting it or not), so that a token
+    /// of such characters needs no walk. See [`crate::vocab::SliceId`].
+    pub slices: u8,
+    /// 1 + sub-state of the automaton of unrestricted string contents; 0 elsewhere.
+    pub free: u8,
+}
+
+impl StateInfo {
+    /// The whole text is complete here.
+    pub const ACCEPTING: u8 = 1;
+    /// Spaces for the depth of the frame's members must come first.
+    pub const INDENT_INNER: u8 = 2;
+    /// Spaces for the depth of the frame's brackets must come first.
+    pub const INDENT_OUTER: u8 = 4;
+}
+
+/// What few states need: thresholds, costs that depend on the count, registers of keys.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct Extra {
+    /// On arrival with a count of at least this …
+    pub chain_at: u32,
+    /// … go to this state instead (and look again); 0: no threshold.
+    pub chain_to: u32,
+    /// `max(0, cost_at − count) · cost_per_tick` more tokens.
+    pub cost_at: u32,
+    /// See `cost_at`.
+    pub cost_per_tick: u32,
+    /// `cost_spaces · indent · depth` more tokens.
+    pub cost_spaces: u32,
+    /// Index into `keys`; 0: none.
+    pub keys: u32,
+}
+
+/// Free key order: see [`crate::automaton::machine::Keys`], field for field.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct KeyInfo {
+    /// If not 0, one of these must be unseen on arrival.
+    pub under: u64,
+    /// Recorded on arrival; none of them may be seen already.
+    pub set: u64,
+    /// Missing ones are charged.
+    pub required: u64,
+    /// Names the member begun may still turn out to have.
+    pub ahead: u64,
+    /// Index into `key_costs`.
+    pub costs: u32,
+    /// Tokens of the member already written.
+    pub written: u32,
+    /// Spaces per level of the member already written.
+    pub written_spaces: u32,
+    /// Tokens of the rest of the member.
+    pub rest: u32,
+    /// Spaces per level of the rest of the member.
+    pub rest_spaces: u32,
+    /// If not 0, one of the choices from this index − 1 on must hold on arrival.
+    pub closes: u32,
+}
+
+/// What a member of each name costs.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct KeyCosts {
+    /// Tokens.
+    pub tokens: [u32; 64],
+    /// Spaces per level of depth.
+    pub spaces: [u32; 64],
+}
+
+/// Where a frame is entered from and how to go on after it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct SiteInfo {
+    /// Names charged while the frame is open, as far as they are unseen.
+    pub required: u64,
+    /// Where the site's `(depth left at least, start state)` pairs begin in `lists`, ascending.
+    pub variants: u32,
+    /// Number of pairs, at least one.
+    pub variant_count: u32,
+    /// Where the site's states per outcome begin in `lists`; 0 is dead.
+    pub targets: u32,
+    /// Number of outcomes.
+    pub target_count: u32,
+    /// Bound of the tokens needed after the frame, as in [`StateInfo`] and [`Extra`].
+    pub cost: u32,
+    /// See [`Extra::cost_at`].
+    pub cost_at: u32,
+    /// See [`Extra::cost_at`].
+    pub cost_per_tick: u32,
+    /// See [`Extra::cost_spaces`].
+    pub cost_spaces: u32,
+    /// Index into `key_costs`.
+    pub key_costs: u32,
+    /// 0.
+    pub padding: u32,
+}
+
+/// One entry of a list of choices; the first whose keys are all seen holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// Keys that must be seen.
+    pub keys: u64,
+    /// The outcome.
+    pub outcome: u32,
+    /// 1 at the end of the list, else 0.
+    pub last: u32,
+}
+
+const _: () = assert!(size_of::<StateInfo>() == 16);
+const _: () = assert!(size_of::<Extra>() == 24);
+const _: () = assert!(size_of::<KeyInfo>() == 56);
+const _: () = assert!(size_of::<SiteInfo>() == 48);
+const _: () = assert!(size_of::<Choice>() == 16);
+
+/// An action in 32 bits: kind in the upper 3, two flags, and an index of 27 bits.
+///
+/// A row is `[default, n, then n × (first byte | last byte << 8, action)]`, ranges ascending. Staying
+/// at the next state number is a kind of its own without an index, so that all states which force
+/// the same byte share one row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct PackedAction(pub u32);
+
+/// Greatest index that fits an action.
+pub const MAX_INDEX: u32 = (1 << 27) - 1;
+
+/// What an action does; the values are the upper three bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ActionKind {
+    /// Illegal.
+    Dead = 0,
+    /// Stay, at the state numbered one higher.
+    Next = 1,
+    /// Stay, at the state of the index.
+    Stay = 2,
+    /// Push the site of the index.
+    Enter = 3,
+    /// Pop with the outcome of the index.
+    Leave = 4,
+    /// Pop with the outcome of the first choice that holds, from the index on.
+    Choose = 5,
+}
+
+impl PackedAction {
+    /// The illegal action.
+    pub const DEAD: PackedAction = PackedAction(0);
+    /// Staying: the frame's count grows. Entering and leaving: the byte is read.
+    pub const FLAG: u32 = 1 << 28;
+    /// Staying: the byte is optional whitespace.
+    pub const SPACE: u32 = 1 << 27;
+
+    /// Packs; `index` must not exceed [`MAX_INDEX`].
+    pub fn new(kind: ActionKind, flag: bool, space: bool, index: u32) -> Self {
+        debug_assert!(index <= MAX_INDEX);
+        PackedAction(
+            (kind as u32) << 29 | u32::from(flag) * Self::FLAG | u32::from(space) * Self::SPACE | index,
+        )
+    }
+
+    /// The kind; values that no writer produces are dead.
+    #[inline]
+    pub fn kind(self) -> ActionKind {
+        match self.0 >> 29 {
+            1 => ActionKind::Next,
+            2 => ActionKind::Stay,
+            3 => ActionKind::Enter,
+            4 => ActionKind::Leave,
+            5 => ActionKind::Choose,
+            _ => ActionKind::Dead,
+        }
+    }
+
+    /// See [`PackedAction::FLAG`].
+    #[inline]
+    pub fn flag(self) -> bool {
+        self.0 & Self::FLAG != 0
+    }
+
+    /// See [`PackedAction::SPACE`].
+    #[inline]
+    pub fn space(self) -> bool {
+        self.0 & Self::SPACE != 0
+    }
+
+    /// State, site, outcome or choice.
+    #[inline]
+    pub fn index(self) -> u32 {
+        self.0 & MAX_INDEX
+    }
+}

@@ -1,0 +1,175 @@
+//! Packing a [`Machine`] into a [`Grammar`].
+
+use std::hash::Hash;
+
+use bytemuck::Zeroable;
+use rustc_hash::FxHashMap;
+
+use super::grammar::{Grammar, Header, Sections};
+use super::layout::*;
+use crate::automaton::machine::*;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Greatest size of a grammar's tables unless configured otherwise, in bytes.
+pub const DEFAULT_MAX_BYTES: usize = 64 << 20;
+
+/// A vector whose elements are stored once each.
+struct Pool<T> {
+    items: Vec<T>,
+    ids: FxHashMap<T, u32>,
+}
+
+impl<T: Copy + Eq + Hash> Pool<T> {
+    fn new(first: impl IntoIterator<Item = T>) -> Self {
+        let mut pool = Pool { items: Vec::new(), ids: FxHashMap::default() };
+        for item in first {
+            pool.id(item);
+        }
+        pool
+    }
+
+    fn id(&mut self, item: T) -> u32 {
+        *self.ids.entry(item).or_insert_with(|| {
+            self.items.push(item);
+            self.items.len() as u32 - 1
+        })
+    }
+}
+
+/// Packs a machine for the vocabulary with the given fingerprint.
+///
+/// # Errors
+/// [`ErrorKind::LimitExceeded`] if the tables exceed `max_bytes`.
+pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Grammar> {
+    let n = machine.states.len();
+    if n.max(machine.sites.len()) > MAX_INDEX as usize {
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            "the schema needs more states than an index can hold",
+        ));
+    }
+    let mut s = Sections::default();
+    let mut choice_starts = Vec::with_capacity(machine.choices.len());
+    for list in &machine.choices {
+        choice_starts.push(s.choices.len() as u32);
+        for (i, &(keys, outcome)) in list.iter().enumerate() {
+            s.choices.push(Choice { keys, outcome, last: u32::from(i + 1 == list.len()) });
+        }
+    }
+    let none =
+        Extra { chain_at: u32::MAX, chain_to: 0, cost_at: 0, cost_per_tick: 0, cost_spaces: 0, keys: 0 };
+    let mut extras = Pool::new([none]);
+    let mut keys = Pool::new([KeyInfo::zeroed()]);
+    let mut rows: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+    for (id, state) in machine.states.iter().enumerate() {
+        let words = row_words(&state.row, id as StateId, &choice_starts);
+        let next = s.rows.len() as u32;
+        let row = *rows.entry(words).or_insert_with_key(|words| {
+            s.rows.extend_from_slice(words);
+            next
+        });
+        let keys = state.keys.map_or(0, |k| {
+            keys.id(KeyInfo {
+                under: k.under,
+                set: k.set,
+                required: k.required,
+                ahead: k.ahead,
+                costs: k.costs,
+                written: k.written.0,
+                written_spaces: k.written.1,
+                rest: k.rest.0,
+                rest_spaces: k.rest.1,
+                closes: k.closes.checked_sub(1).map_or(0, |choice| choice_starts[choice as usize] + 1),
+            })
+        });
+        let (chain_at, chain_to) = state.chain.unwrap_or((u32::MAX, 0));
+        let extra = extras.id(Extra {
+            chain_at,
+            chain_to,
+            cost_at: state.cost.at,
+            cost_per_tick: state.cost.per_tick,
+            cost_spaces: state.cost.spaces,
+            keys,
+        });
+        let indent = match state.indent {
+            Indent::None => 0,
+            Indent::Inner => StateInfo::INDENT_INNER,
+            Indent::Outer => StateInfo::INDENT_OUTER,
+        };
+        s.states.push(StateInfo {
+            row,
+            cost: state.cost.base,
+            extra,
+            need: state.need,
+            flags: u8::from(state.accepting) * StateInfo::ACCEPTING | indent,
+            slices: state.slices,
+            free: state.free,
+        });
+    }
+    s.extras = extras.items;
+    s.keys = keys.items;
+    s.key_costs = machine
+        .key_costs
+        .iter()
+        .map(|costs| KeyCosts { tokens: costs.map(|c| c.0), spaces: costs.map(|c| c.1) })
+        .collect();
+    for site in &machine.sites {
+        let variants = s.lists.len() as u32;
+        s.lists.extend(site.variants.iter().flat_map(|&(depth, start)| [u32::from(depth), start]));
+        let targets = s.lists.len() as u32;
+        s.lists.extend_from_slice(&site.targets);
+        s.sites.push(SiteInfo {
+            required: site.required.0,
+            variants,
+            variant_count: site.variants.len() as u32,
+            targets,
+            target_count: site.targets.len() as u32,
+            cost: site.cost.base,
+            cost_at: site.cost.at,
+            cost_per_tick: site.cost.per_tick,
+            cost_spaces: site.cost.spaces,
+            key_costs: site.required.1,
+            padding: 0,
+        });
+    }
+    let header = Header {
+        vocabulary,
+        start: machine.start,
+        max_depth: u32::from(machine.max_depth),
+        max_spaces: machine.max_spaces,
+        indent: machine.indent,
+        ..Header::zeroed()
+    };
+    let grammar = Grammar::assemble(header, &s)?;
+    let bytes = grammar.as_bytes().len();
+    if bytes > max_bytes {
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!("the schema's tables take {bytes} bytes; the limit max_table_bytes is {max_bytes}"),
+        ));
+    }
+    Ok(grammar)
+}
+
+fn row_words(row: &Row, id: StateId, choices: &[u32]) -> Vec<u32> {
+    let pack = |action: Action| {
+        let packed = match action {
+            Action::Dead => PackedAction::DEAD,
+            Action::Stay { to, tick, space } if to == id + 1 => {
+                PackedAction::new(ActionKind::Next, tick, space, 0)
+            }
+            Action::Stay { to, tick, space } => PackedAction::new(ActionKind::Stay, tick, space, to),
+            Action::Enter { site, read } => PackedAction::new(ActionKind::Enter, read, false, site),
+            Action::Leave { outcome, read } => PackedAction::new(ActionKind::Leave, read, false, outcome),
+            Action::Choose { choice } => {
+                PackedAction::new(ActionKind::Choose, true, false, choices[choice as usize])
+            }
+        };
+        packed.0
+    };
+    let mut words = vec![pack(row.default), row.ranges.len() as u32];
+    for &(lo, hi, action) in &row.ranges {
+        words.extend([u32::from(lo) | u32::from(hi) << 8, pack(action)]);
+    }
+    words
+}

@@ -1,0 +1,145 @@
+//! Random walks: every legal byte leads on, every walk ends, and what it wrote satisfies the schema.
+
+mod common;
+
+use common::{Random, compile, data};
+use serde_json::{Value, json};
+use warpgrammar::automaton::{KeyOrder, Options, Whitespace};
+use warpgrammar::reference::Configuration;
+use warpgrammar::table::Grammar;
+
+/// Writes one output byte by byte. Panics at a dead end.
+fn walk(g: &Grammar, random: &mut Random, patience: usize) -> Vec<u8> {
+    let mut c = Configuration::start(g);
+    let mut text = Vec::new();
+    loop {
+        if c.is_complete(g) && (text.len() > patience || random.below(3) == 0) {
+            return text;
+        }
+        let bound = c.bound(g);
+        let mut legal: Vec<(u8, Configuration)> = (0..=255u8)
+            .filter_map(|b| {
+                let mut next = c.clone();
+                (next.read(g, b) && next.can_rest(g)).then_some((b, next))
+            })
+            .collect();
+        if legal.is_empty() {
+            assert!(c.is_complete(g), "dead end after {:?} in {c:?}", String::from_utf8_lossy(&text));
+            return text;
+        }
+        if !c.is_complete(g) {
+            let least = legal.iter().map(|l| l.1.bound(g)).min().unwrap();
+            assert!(
+                least < bound,
+                "bound {bound} → {least} after {:?} in {c:?}",
+                String::from_utf8_lossy(&text)
+            );
+        }
+        if text.len() > patience {
+            // Home by the shortest way.
+            legal.sort_by_key(|l| l.1.bound(g));
+            legal.truncate(1);
+        } else if random.below(4) > 0 {
+            // Structure is rarer than text; look for it.
+            let structural: Vec<_> = legal.iter().filter(|l| b"\"{}[],:".contains(&l.0)).cloned().collect();
+            if !structural.is_empty() {
+                legal = structural;
+            }
+        }
+        let (b, next) = legal.swap_remove(random.below(legal.len()));
+        text.push(b);
+        c = next;
+    }
+}
+
+fn check(schema: &Value, options: &Options, walks: usize, random: &mut Random) {
+    let g = match compile(schema, options) {
+        Ok(g) => g,
+        Err(e) => panic!("{e}: {schema}"),
+    };
+    check_grammar(&g, schema, walks, random);
+}
+
+fn check_grammar(g: &Grammar, schema: &Value, walks: usize, random: &mut Random) {
+    let oracle = jsonschema::options().should_validate_formats(true).build(schema);
+    for i in 0..walks {
+        let text = walk(g, random, 40 << (i % 4));
+        let value: Value = serde_json::from_slice(&text)
+            .unwrap_or_else(|e| panic!("{e}: {:?} for {schema}", String::from_utf8_lossy(&text)));
+        if let Ok(oracle) = &oracle {
+            assert!(oracle.is_valid(&value), "{} does not satisfy {schema}", String::from_utf8_lossy(&text));
+        }
+    }
+}
+
+fn schemas() -> Vec<Value> {
+    vec![
+        json!(true),
+        json!({"type": "object"}),
+        json!({"type": "string", "minLength": 2, "maxLength": 4}),
+        json!({"type": "string", "pattern": "^(aaa)*b$", "maxLength": 5}),
+        json!({"type": "string", "pattern": "^[ab]*$", "minLength": 3, "maxLength": 7}),
+        json!({"enum": ["red", "green", "b\"lue", 1, null, {"a": [1, 2]}]}),
+        json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}, "c": true},
+               "required": ["b"], "additionalProperties": false}),
+        json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
+               "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
+        json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
+        json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),
+        json!({"anyOf": [
+            {"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "string"}}, "required": ["kind", "x"], "additionalProperties": false},
+            {"type": "object", "properties": {"kind": {"const": "b"}, "y": {"type": "integer"}}, "required": ["kind", "y"], "additionalProperties": false}
+        ]}),
+        json!({"properties": {"a": {"type": "string"}}, "type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
+        json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "v": {"type": "number"}},
+               "required": ["next", "v"], "additionalProperties": false}),
+        json!({"type": "object", "properties": {"type": {"enum": ["div", "form"]}, "children": {"type": "array", "items": {"$ref": "#"}}},
+               "required": ["type", "children"], "additionalProperties": false}),
+        json!({"type": ["object", "array", "string"], "minItems": 1, "required": ["k"]}),
+        json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
+                         {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
+    ]
+}
+
+#[test]
+fn walks_of_small_schemas_end_and_are_valid() {
+    let mut random = Random(1);
+    for schema in schemas() {
+        for whitespace in [Whitespace::Compact, Whitespace::Flexible { max: 3 }, Whitespace::Indent(2)] {
+            for key_order in [KeyOrder::Schema, KeyOrder::Any] {
+                let options = Options { whitespace, key_order, ..Options::default() };
+                check(&schema, &options, 12, &mut random);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_depth_is_never_a_dead_end() {
+    let mut random = Random(2);
+    for schema in schemas() {
+        for max_depth in 4..8 {
+            let options = Options { max_depth, whitespace: Whitespace::Compact, ..Options::default() };
+            check(&schema, &options, 12, &mut random);
+        }
+    }
+}
+
+#[test]
+fn walks_of_real_schemas_end_and_are_valid() {
+    let (Some(list), Some(folder)) = (data("maskbench-sample.txt"), data("maskbench")) else { return };
+    let mut random = Random(3);
+    let mut compiled = 0;
+    for name in std::fs::read_to_string(list).unwrap().split_whitespace() {
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
+        let Ok(g) = compile(&file["schema"], &Options::default()) else { continue };
+        compiled += 1;
+        eprintln!("{name}");
+        if !file["schema"].to_string().contains("imum\"")
+            && !file["schema"].to_string().contains("multipleOf")
+        {
+            check_grammar(&g, &file["schema"], 2, &mut random);
+        }
+    }
+    assert!(compiled > 300, "only {compiled} schemas compiled");
+}

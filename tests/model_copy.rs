@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use warpgrammar::Result;
 use warpgrammar::model::{CopyModel, LogitsSource, SeqId, Tokens};
 
 /// Every byte is a token, 256 ends the text, and the row is padded to 260.
@@ -18,8 +19,8 @@ impl Tokens for Bytes {
         self.0.get(id as usize).map(<[u8; 1]>::as_slice)
     }
 
-    fn encode(&self, text: &str) -> Vec<u32> {
-        text.bytes().map(u32::from).collect()
+    fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(text.bytes().map(u32::from).collect())
     }
 
     fn stop_ids(&self) -> &[u32] {
@@ -49,10 +50,7 @@ fn best(prompt: &str, text: &str, tokens: &[u8]) -> u8 {
     let mut model = model();
     let seq = start(&mut model, prompt, text);
     let row = row(&mut model, seq);
-    *tokens
-        .iter()
-        .max_by(|a, b| row[**a as usize].total_cmp(&row[**b as usize]))
-        .unwrap()
+    *tokens.iter().max_by(|a, b| row[**a as usize].total_cmp(&row[**b as usize])).unwrap()
 }
 
 #[test]

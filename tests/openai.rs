@@ -8,8 +8,7 @@ use warpgrammar::openai::{
 
 /// A body with the members of `extra` added to, or put in place of, the usual ones.
 fn body(extra: Value) -> Value {
-    let mut body =
-        json!({"model": "m", "messages": [{"role": "user", "content": "Say it as JSON."}]});
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "Say it as JSON."}]});
     for (key, value) in extra.as_object().unwrap() {
         body[key] = value.clone();
     }
@@ -24,14 +23,7 @@ fn read(extra: Value) -> ChatRequest {
 fn defaults_are_the_apis() {
     let chat = read(json!({}));
     assert_eq!(chat.format, ResponseFormat::Text);
-    assert_eq!(
-        (
-            chat.sampling.temperature,
-            chat.sampling.top_p,
-            chat.sampling.seed
-        ),
-        (1.0, 1.0, None)
-    );
+    assert_eq!((chat.sampling.temperature, chat.sampling.top_p, chat.seeded), (1.0, 1.0, false));
     assert_eq!((chat.max_tokens, chat.stop.len()), (None, 0));
 }
 
@@ -44,24 +36,13 @@ fn every_parameter_is_read() {
         "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, "response_format": {"type": "text"},
     }));
     let s = &chat.sampling;
+    assert_eq!((s.temperature, s.top_p, s.seed, s.top_k), (0.0, 0.9, u64::MAX, 40));
     assert_eq!(
-        (s.temperature, s.top_p, s.seed, s.top_k),
-        (0.0, 0.9, Some(u64::MAX), 40)
-    );
-    assert_eq!(
-        (
-            s.presence_penalty,
-            s.frequency_penalty,
-            s.min_p,
-            s.repetition_penalty
-        ),
+        (s.presence_penalty, s.frequency_penalty, s.min_p, s.repetition_penalty),
         (0.5, -2.0, 0.05, 1.1)
     );
     assert_eq!(s.logit_bias, [(17, -100.0), (3, 1.5)]);
-    assert_eq!(
-        (s.logprobs, s.top_logprobs, chat.max_tokens),
-        (true, 5, Some(400))
-    );
+    assert_eq!((s.logprobs, s.top_logprobs, chat.max_tokens), (true, 5, Some(400)));
     assert_eq!(chat.stop, ["a", "b"]);
 }
 
@@ -85,39 +66,21 @@ fn a_schema_is_kept_in_its_order() {
         "json_schema": {"name": "z_to-A9", "description": "d", "strict": true, "schema": schema}});
     let chat = read(json!({"response_format": format}));
     assert_eq!(chat.format.name(), "z_to-A9");
+    assert_eq!(chat.format.schema().unwrap().to_string(), schema.to_string());
     assert_eq!(
-        chat.format.schema().unwrap().to_string(),
-        schema.to_string()
-    );
-    assert_eq!(
-        read(json!({"response_format": {"type": "json_object"}}))
-            .format
-            .schema()
-            .unwrap()["type"],
+        read(json!({"response_format": {"type": "json_object"}})).format.schema().unwrap()["type"],
         "object"
     );
 }
 
 #[test]
 fn refusals_name_the_place_and_the_parameter() {
-    let named =
-        |name: &str| json!({"type": "json_schema", "json_schema": {"name": name, "schema": {}}});
-    let image =
-        json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]);
+    let named = |name: &str| json!({"type": "json_schema", "json_schema": {"name": name, "schema": {}}});
+    let image = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]);
     let cases = [
         (json!({"messages": []}), "/messages", "messages", "empty"),
-        (
-            json!({"messages": null}),
-            "/messages",
-            "messages",
-            "Missing required parameter: 'messages'.",
-        ),
-        (
-            json!({"messages": [{"content": "x"}]}),
-            "/messages/0/role",
-            "messages[0].role",
-            "Missing",
-        ),
+        (json!({"messages": null}), "/messages", "messages", "Missing required parameter: 'messages'."),
+        (json!({"messages": [{"content": "x"}]}), "/messages/0/role", "messages[0].role", "Missing"),
         (
             json!({"messages": [{"role": "tool", "content": "x"}]}),
             "/messages/0/role",
@@ -130,82 +93,27 @@ fn refusals_name_the_place_and_the_parameter() {
             "messages[0].content[0].type",
             "image_url",
         ),
-        (
-            json!({"temperature": 2.5}),
-            "/temperature",
-            "temperature",
-            "2.5 is not between 0 and 2",
-        ),
-        (
-            json!({"temperature": "hot"}),
-            "/temperature",
-            "temperature",
-            "expected a number, but got a string",
-        ),
+        (json!({"temperature": 2.5}), "/temperature", "temperature", "2.5 is not between 0 and 2"),
+        (json!({"temperature": "hot"}), "/temperature", "temperature", "expected a number, but got a string"),
         (json!({"top_p": -1}), "/top_p", "top_p", "between 0 and 1"),
         (json!({"n": 2}), "/n", "n", "Only 'n' = 1"),
         (json!({"seed": 1.5}), "/seed", "seed", "64-bit integer"),
-        (
-            json!({"max_tokens": 0}),
-            "/max_tokens",
-            "max_tokens",
-            "between 1",
-        ),
+        (json!({"max_tokens": 0}), "/max_tokens", "max_tokens", "between 1"),
         (
             json!({"max_tokens": 1, "max_completion_tokens": 1}),
             "/max_tokens",
             "max_tokens",
             "at the same time",
         ),
-        (
-            json!({"stop": ["1", "2", "3", "4", "5"]}),
-            "/stop",
-            "stop",
-            "at most 4",
-        ),
-        (
-            json!({"stop": "}", "response_format": named("a")}),
-            "/stop",
-            "stop",
-            "could cut the value",
-        ),
-        (
-            json!({"logit_bias": {"x": 1}}),
-            "/logit_bias/x",
-            "logit_bias.x",
-            "not a token id",
-        ),
-        (
-            json!({"logit_bias": {"7": 101}}),
-            "/logit_bias/7",
-            "logit_bias[7]",
-            "between -100 and 100",
-        ),
-        (
-            json!({"logprobs": true, "top_logprobs": 21}),
-            "/top_logprobs",
-            "top_logprobs",
-            "between 0 and 20",
-        ),
-        (
-            json!({"top_logprobs": 2}),
-            "/top_logprobs",
-            "top_logprobs",
-            "needs 'logprobs'",
-        ),
-        (
-            json!({"stream": true}),
-            "/stream",
-            "stream",
-            "not supported in a batch",
-        ),
+        (json!({"stop": ["1", "2", "3", "4", "5"]}), "/stop", "stop", "at most 4"),
+        (json!({"stop": "}", "response_format": named("a")}), "/stop", "stop", "could cut the value"),
+        (json!({"logit_bias": {"x": 1}}), "/logit_bias/x", "logit_bias.x", "not a token id"),
+        (json!({"logit_bias": {"7": 101}}), "/logit_bias/7", "logit_bias[7]", "between -100 and 100"),
+        (json!({"logprobs": true, "top_logprobs": 21}), "/top_logprobs", "top_logprobs", "between 0 and 20"),
+        (json!({"top_logprobs": 2}), "/top_logprobs", "top_logprobs", "needs 'logprobs'"),
+        (json!({"stream": true}), "/stream", "stream", "not supported in a batch"),
         (json!({"tools": [{}]}), "/tools", "tools", "not supported"),
-        (
-            json!({"guided_json": {}}),
-            "/guided_json",
-            "guided_json",
-            "Unknown parameter: 'guided_json'",
-        ),
+        (json!({"guided_json": {}}), "/guided_json", "guided_json", "Unknown parameter: 'guided_json'"),
         (
             json!({"response_format": {"type": "xml"}}),
             "/response_format/type",
@@ -247,10 +155,8 @@ fn refusals_name_the_place_and_the_parameter() {
 fn json_mode_wants_the_word_json() {
     let format = json!({"type": "json_object"});
     let messages = json!([{"role": "user", "content": "List three colours."}]);
-    let error = ChatRequest::parse(&body(
-        json!({"messages": messages, "response_format": format}),
-    ))
-    .unwrap_err();
+    let error =
+        ChatRequest::parse(&body(json!({"messages": messages, "response_format": format}))).unwrap_err();
     assert_eq!(
         error.message,
         "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
@@ -264,10 +170,7 @@ fn batch_lines_are_read_or_refused_with_their_number() {
         json!({"custom_id": "a", "method": method, "url": url, "body": body(json!({}))}).to_string()
     };
     let request = parse_line(1, &line("POST", "/v1/chat/completions")).unwrap();
-    assert_eq!(
-        (request.custom_id.as_str(), request.chat.model.as_str()),
-        ("a", "m")
-    );
+    assert_eq!((request.custom_id.as_str(), request.chat.model.as_str()), ("a", "m"));
 
     let refused = [
         (line("GET", "/v1/chat/completions"), Some("a"), "/method"),
@@ -286,25 +189,15 @@ fn batch_lines_are_read_or_refused_with_their_number() {
     for (text, custom_id, pointer) in refused {
         let error = parse_line(7, &text).expect_err(&text);
         assert_eq!(
-            (
-                error.line,
-                error.custom_id.as_deref(),
-                error.error.pointer.as_str()
-            ),
+            (error.line, error.custom_id.as_deref(), error.error.pointer.as_str()),
             (7, custom_id, pointer)
         );
         let out = error.to_json();
-        assert_eq!(
-            (&out["line"], &out["response"]["status_code"]),
-            (&json!(7), &json!(400))
-        );
+        assert_eq!((&out["line"], &out["response"]["status_code"]), (&json!(7), &json!(400)));
         assert_eq!(out["custom_id"], json!(custom_id));
         assert!(out["response"]["body"]["error"]["message"].is_string());
     }
-    assert_eq!(
-        duplicate(4, "a", 1).to_json()["response"]["body"]["error"]["code"],
-        "duplicate_custom_id"
-    );
+    assert_eq!(duplicate(4, "a", 1).to_json()["response"]["body"]["error"]["code"], "duplicate_custom_id");
 }
 
 #[test]
@@ -333,32 +226,10 @@ fn a_reply_has_the_apis_shape() {
         json!({"role": "assistant", "content": "{}", "refusal": null})
     );
     assert_eq!(reply["choices"][0]["finish_reason"], "stop");
-    assert_eq!(
-        reply["usage"],
-        json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5})
-    );
+    assert_eq!(reply["usage"], json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}));
     let token = &reply["choices"][0]["logprobs"]["content"][0];
-    assert_eq!(
-        (&token["token"], &token["bytes"]),
-        (&json!("{}"), &json!([123, 125]))
-    );
+    assert_eq!((&token["token"], &token["bytes"]), (&json!("{}"), &json!([123, 125])));
     assert_eq!(token["top_logprobs"][1]["logprob"], json!(-9999.0));
-    let keys: Vec<&str> = reply
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    assert_eq!(
-        keys,
-        [
-            "id",
-            "object",
-            "created",
-            "model",
-            "choices",
-            "usage",
-            "system_fingerprint"
-        ]
-    );
+    let keys: Vec<&str> = reply.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["id", "object", "created", "model", "choices", "usage", "system_fingerprint"]);
 }

@@ -1,5 +1,8 @@
 //! What a source of logits has to know of a vocabulary.
 
+use crate::error::Result;
+use crate::vocab::Vocabulary;
+
 /// Text to token ids and back.
 pub trait Tokens {
     /// Logits in a row. Ids from the vocabulary's size up to here are padding.
@@ -7,14 +10,35 @@ pub trait Tokens {
     /// The token's bytes; nothing for special tokens and padding.
     fn bytes(&self, id: u32) -> Option<&[u8]>;
     /// The ids of `text`, in which nothing is read as a special token.
-    fn encode(&self, text: &str) -> Vec<u32>;
+    ///
+    /// # Errors
+    /// If the vocabulary cannot spell `text`.
+    fn encode(&self, text: &str) -> Result<Vec<u32>>;
     /// The ids that end a text.
     fn stop_ids(&self) -> &[u32];
 }
 
+impl Tokens for Vocabulary {
+    fn width(&self) -> usize {
+        self.width()
+    }
+
+    fn bytes(&self, id: u32) -> Option<&[u8]> {
+        self.bytes(id)
+    }
+
+    fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode(text)
+    }
+
+    fn stop_ids(&self) -> &[u32] {
+        self.stop_ids()
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod fake {
-    use super::Tokens;
+    use super::{Result, Tokens};
 
     /// Every byte is a token; a few words are tokens too; 300 ends the text; the row is padded to 320.
     pub struct ByteTokens(Vec<Vec<u8>>);
@@ -23,10 +47,8 @@ pub(crate) mod fake {
         pub const STOP: u32 = 300;
 
         pub fn new() -> Self {
-            let words = [
-                "true", "false", "null", "Alice", " Bob", " and", " science", " fair", "\":",
-                "\",\"",
-            ];
+            let words =
+                ["true", "false", "null", "Alice", " Bob", " and", " science", " fair", "\":", "\",\""];
             let bytes = (0..=255u8).map(|b| vec![b]);
             ByteTokens(bytes.chain(words.map(|w| w.as_bytes().to_vec())).collect())
         }
@@ -41,20 +63,16 @@ pub(crate) mod fake {
             self.0.get(id as usize).map(Vec::as_slice)
         }
 
-        fn encode(&self, text: &str) -> Vec<u32> {
+        fn encode(&self, text: &str) -> Result<Vec<u32>> {
             let mut rest = text.as_bytes();
             let mut out = Vec::new();
             while !rest.is_empty() {
-                let longest = self
-                    .0
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, t)| rest.starts_with(t));
+                let longest = self.0.iter().enumerate().filter(|(_, t)| rest.starts_with(t));
                 let (id, token) = longest.max_by_key(|(_, t)| t.len()).unwrap();
                 out.push(id as u32);
                 rest = &rest[token.len()..];
             }
-            out
+            Ok(out)
         }
 
         fn stop_ids(&self) -> &[u32] {

@@ -42,39 +42,26 @@ pub struct BatchError {
 pub fn parse_line(line: usize, text: &str) -> Result<BatchRequest, Box<BatchError>> {
     let fail = |custom_id: Option<&str>, error| {
         let custom_id = custom_id.map(str::to_owned);
-        Box::new(BatchError {
-            line,
-            custom_id,
-            error,
-        })
+        Box::new(BatchError { line, custom_id, error })
     };
     let value: Value = serde_json::from_str(text).map_err(|e| {
         fail(
             None,
-            ApiError::invalid("", format!("The line is not JSON: {e}."))
-                .with_code("invalid_json_line"),
+            ApiError::invalid("", format!("The line is not JSON: {e}.")).with_code("invalid_json_line"),
         )
     })?;
     let custom_id = value.get("custom_id").and_then(Value::as_str);
     let chat = parse_fields(&value).map_err(|error| fail(custom_id, error))?;
-    Ok(BatchRequest {
-        custom_id: custom_id.unwrap_or_default().to_owned(),
-        chat,
-    })
+    Ok(BatchRequest { custom_id: custom_id.unwrap_or_default().to_owned(), chat })
 }
 
 fn parse_fields(value: &Value) -> Result<ChatRequest, ApiError> {
     let fields = Fields::of(value, "")?;
     fields.need("custom_id")?;
     if fields.text("custom_id")?.is_none_or(str::is_empty) {
-        return Err(
-            ApiError::invalid("/custom_id", "'custom_id' is empty.").with_code("invalid_value")
-        );
+        return Err(ApiError::invalid("/custom_id", "'custom_id' is empty.").with_code("invalid_value"));
     }
-    for (key, only, code) in [
-        ("method", "POST", "invalid_method"),
-        ("url", URL, "invalid_url"),
-    ] {
+    for (key, only, code) in [("method", "POST", "invalid_method"), ("url", URL, "invalid_url")] {
         fields.need(key)?;
         match fields.text(key)?.unwrap_or_default() {
             text if text == only => {}
@@ -84,23 +71,16 @@ fn parse_fields(value: &Value) -> Result<ChatRequest, ApiError> {
             }
         }
     }
-    ChatRequest::parse(fields.need("body")?).map_err(|e| ApiError {
-        pointer: format!("/body{}", e.pointer),
-        ..e
-    })
+    ChatRequest::parse(fields.need("body")?)
+        .map_err(|e| ApiError { pointer: format!("/body{}", e.pointer), ..e })
 }
 
 /// The error for a `custom_id` that an earlier line has taken.
 pub fn duplicate(line: usize, custom_id: &str, first: usize) -> BatchError {
-    let message = format!(
-        "The custom_id '{custom_id}' is taken by line {first}; it must be unique in the file."
-    );
+    let message =
+        format!("The custom_id '{custom_id}' is taken by line {first}; it must be unique in the file.");
     let error = ApiError::invalid("/custom_id", message).with_code("duplicate_custom_id");
-    BatchError {
-        line,
-        custom_id: Some(custom_id.to_owned()),
-        error,
-    }
+    BatchError { line, custom_id: Some(custom_id.to_owned()), error }
 }
 
 /// The output line of a served request; `body` is a `chat.completion` object.
@@ -112,12 +92,7 @@ impl BatchError {
     /// The line for the error file.
     pub fn to_json(&self) -> Value {
         let key = format!("{}:{}", self.line, self.custom_id.as_deref().unwrap_or(""));
-        let mut out = envelope(
-            self.custom_id.as_deref(),
-            &key,
-            self.error.status,
-            self.error.body(),
-        );
+        let mut out = envelope(self.custom_id.as_deref(), &key, self.error.status, self.error.body());
         out["line"] = json!(self.line);
         out
     }

@@ -28,13 +28,7 @@ impl ApiError {
     /// A 400 at `pointer`; the parameter's name is derived from the pointer.
     pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         let pointer = pointer.into();
-        ApiError {
-            status: 400,
-            message: message.into(),
-            param: param_of(&pointer),
-            code: None,
-            pointer,
-        }
+        ApiError { status: 400, message: message.into(), param: param_of(&pointer), code: None, pointer }
     }
 
     /// The same error with a code.
@@ -45,13 +39,7 @@ impl ApiError {
 
     /// A failure that the request is not to blame for.
     pub fn server(message: impl Into<String>) -> Self {
-        ApiError {
-            status: 500,
-            message: message.into(),
-            param: None,
-            code: None,
-            pointer: String::new(),
-        }
+        ApiError { status: 500, message: message.into(), param: None, code: None, pointer: String::new() }
     }
 
     /// The answer to a schema that the compiler refuses, in OpenAI's words.
@@ -77,11 +65,7 @@ impl ApiError {
 
     /// `{"error": {"message", "type", "param", "code"}}`.
     pub fn body(&self) -> Value {
-        let kind = if self.status < 500 {
-            "invalid_request_error"
-        } else {
-            "server_error"
-        };
+        let kind = if self.status < 500 { "invalid_request_error" } else { "server_error" };
         json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}})
     }
 }
@@ -102,10 +86,7 @@ impl From<ApiError> for Error {
 
 /// The segments of a JSON pointer, unescaped.
 fn segments(pointer: &str) -> impl Iterator<Item = String> + '_ {
-    pointer
-        .split('/')
-        .skip(1)
-        .map(|s| s.replace("~1", "/").replace("~0", "~"))
+    pointer.split('/').skip(1).map(|s| s.replace("~1", "/").replace("~0", "~"))
 }
 
 /// `/messages/0/role` as OpenAI writes it: `messages[0].role`.
@@ -139,28 +120,20 @@ mod tests {
 
     #[test]
     fn params_are_spelt_as_openai_does() {
-        assert_eq!(
-            ApiError::invalid("/messages/0/role", "x").param.as_deref(),
-            Some("messages[0].role")
-        );
+        assert_eq!(ApiError::invalid("/messages/0/role", "x").param.as_deref(), Some("messages[0].role"));
         assert_eq!(ApiError::invalid("", "x").param, None);
-        assert_eq!(
-            ApiError::invalid("/logit_bias/12", "x").param.as_deref(),
-            Some("logit_bias[12]")
-        );
+        assert_eq!(ApiError::invalid("/logit_bias/12", "x").param.as_deref(), Some("logit_bias[12]"));
     }
 
     #[test]
     fn schema_errors_name_the_context() {
         let cause = Error::at(ErrorKind::UnsupportedKeyword, "/properties/a", "no");
         let e = ApiError::from_schema_error("math", &cause);
-        assert!(e.message.starts_with(
-            "Invalid schema for response_format 'math': In context=('properties', 'a'), "
-        ));
-        assert_eq!(
-            e.pointer,
-            "/response_format/json_schema/schema/properties/a"
+        assert!(
+            e.message
+                .starts_with("Invalid schema for response_format 'math': In context=('properties', 'a'), ")
         );
+        assert_eq!(e.pointer, "/response_format/json_schema/schema/properties/a");
         assert_eq!(e.body()["error"]["param"], "response_format");
         let root = ApiError::from_schema_error("m", &Error::new(ErrorKind::InvalidSchema, "no"));
         assert!(root.message.contains("context=(), "), "{}", root.message);

@@ -26,11 +26,7 @@ impl<'a> Fields<'a> {
 
     /// Where the member `key` stands.
     pub fn at(&self, key: &str) -> String {
-        format!(
-            "{}/{}",
-            self.pointer,
-            key.replace('~', "~0").replace('/', "~1")
-        )
+        format!("{}/{}", self.pointer, key.replace('~', "~0").replace('/', "~1"))
     }
 
     /// The member, unless it is absent or null.
@@ -42,10 +38,7 @@ impl<'a> Fields<'a> {
     pub fn need(&self, key: &str) -> Read<&'a Value> {
         let missing = || {
             let e = ApiError::invalid(self.at(key), "");
-            let message = format!(
-                "Missing required parameter: '{}'.",
-                e.param.as_deref().unwrap_or(key)
-            );
+            let message = format!("Missing required parameter: '{}'.", e.param.as_deref().unwrap_or(key));
             ApiError { message, ..e }.with_code("missing_required_parameter")
         };
         self.get(key).ok_or_else(missing)
@@ -56,10 +49,7 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| wrong_type(&self.at(key), "a string", value))
+        value.as_str().map(Some).ok_or_else(|| wrong_type(&self.at(key), "a string", value))
     }
 
     /// An optional boolean.
@@ -67,10 +57,7 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        value
-            .as_bool()
-            .map(Some)
-            .ok_or_else(|| wrong_type(&self.at(key), "a boolean", value))
+        value.as_bool().map(Some).ok_or_else(|| wrong_type(&self.at(key), "a boolean", value))
     }
 
     /// An optional number in `low..=high`.
@@ -88,21 +75,16 @@ impl<'a> Fields<'a> {
         };
         match value.as_u64() {
             Some(n) if (low..=high).contains(&n) => Ok(Some(n)),
-            _ if value.as_f64().is_some_and(|f| f.fract() == 0.0) => Err(out_of_range(
-                &self.at(key),
-                value,
-                &low.to_string(),
-                &high.to_string(),
-            )),
+            _ if value.as_f64().is_some_and(|f| f.fract() == 0.0) => {
+                Err(out_of_range(&self.at(key), value, &low.to_string(), &high.to_string()))
+            }
             _ => Err(wrong_type(&self.at(key), "an integer", value)),
         }
     }
 
     /// An optional object.
     pub fn object(&self, key: &str) -> Read<Option<Fields<'a>>> {
-        self.get(key)
-            .map(|value| Fields::of(value, self.at(key)))
-            .transpose()
+        self.get(key).map(|value| Fields::of(value, self.at(key))).transpose()
     }
 
     /// Every member's name, in the order of the text.
@@ -112,10 +94,7 @@ impl<'a> Fields<'a> {
 
     /// Every member that is not null.
     pub fn members(&self) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        self.map
-            .iter()
-            .filter(|(_, v)| !v.is_null())
-            .map(|(k, v)| (k.as_str(), v))
+        self.map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.as_str(), v))
     }
 }
 
@@ -123,12 +102,7 @@ impl<'a> Fields<'a> {
 pub(super) fn number_in(value: &Value, pointer: &str, low: f64, high: f64) -> Read<f64> {
     match value.as_f64() {
         Some(x) if value.is_number() && (low..=high).contains(&x) => Ok(x),
-        Some(_) => Err(out_of_range(
-            pointer,
-            value,
-            &low.to_string(),
-            &high.to_string(),
-        )),
+        Some(_) => Err(out_of_range(pointer, value, &low.to_string(), &high.to_string())),
         None => Err(wrong_type(pointer, "a number", value)),
     }
 }

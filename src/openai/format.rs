@@ -55,10 +55,7 @@ pub(super) fn read_format(body: &Fields<'_>, messages: &[Message]) -> Read<Respo
     match fields.text("type")?.unwrap_or_default() {
         "text" => Ok(ResponseFormat::Text),
         "json_object" => {
-            if messages
-                .iter()
-                .any(|m| m.text.to_ascii_lowercase().contains("json"))
-            {
+            if messages.iter().any(|m| m.text.to_ascii_lowercase().contains("json")) {
                 return Ok(ResponseFormat::JsonObject);
             }
             let message = "'messages' must contain the word 'json' in some form, to use 'response_format' of type \
@@ -70,9 +67,8 @@ pub(super) fn read_format(body: &Fields<'_>, messages: &[Message]) -> Read<Respo
             read_json_schema(fields.object("json_schema")?.unwrap_or(fields))
         }
         other => {
-            let message = format!(
-                "Unsupported response_format type '{other}'; use text, json_object or json_schema."
-            );
+            let message =
+                format!("Unsupported response_format type '{other}'; use text, json_object or json_schema.");
             Err(ApiError::invalid(fields.at("type"), message).with_code("invalid_value"))
         }
     }
@@ -98,10 +94,9 @@ fn read_json_schema(fields: Fields<'_>) -> Read<ResponseFormat> {
     fields.text("description")?;
     fields.flag("strict")?;
     match fields.need("schema")? {
-        schema @ (Value::Object(_) | Value::Bool(_)) => Ok(ResponseFormat::JsonSchema {
-            name: name.to_owned(),
-            schema: schema.clone(),
-        }),
+        schema @ (Value::Object(_) | Value::Bool(_)) => {
+            Ok(ResponseFormat::JsonSchema { name: name.to_owned(), schema: schema.clone() })
+        }
         other => Err(wrong_type(&fields.at("schema"), "an object", other)),
     }
 }

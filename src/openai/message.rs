@@ -42,16 +42,9 @@ pub(super) fn read_messages(value: &Value, pointer: &str) -> Read<Vec<Message>> 
         return Err(wrong_type(pointer, "an array", value));
     };
     if items.is_empty() {
-        return Err(ApiError::invalid(
-            pointer,
-            "'messages' is empty; give at least one message.",
-        ));
+        return Err(ApiError::invalid(pointer, "'messages' is empty; give at least one message."));
     }
-    items
-        .iter()
-        .enumerate()
-        .map(|(k, item)| read_message(item, format!("{pointer}/{k}")))
-        .collect()
+    items.iter().enumerate().map(|(k, item)| read_message(item, format!("{pointer}/{k}"))).collect()
 }
 
 fn read_message(value: &Value, pointer: String) -> Read<Message> {
@@ -62,8 +55,7 @@ fn read_message(value: &Value, pointer: String) -> Read<Message> {
         "user" => Role::User,
         "assistant" => Role::Assistant,
         other => {
-            let message =
-                format!("Unsupported role '{other}'; use system, developer, user or assistant.");
+            let message = format!("Unsupported role '{other}'; use system, developer, user or assistant.");
             return Err(ApiError::invalid(fields.at("role"), message).with_code("invalid_value"));
         }
     };
@@ -72,20 +64,14 @@ fn read_message(value: &Value, pointer: String) -> Read<Message> {
         let known = matches!(key, "role" | "content" | "name" | "refusal");
         if !known && fields.get(key).is_some() {
             let message = format!("Unsupported member '{key}' of a message.");
-            return Err(
-                ApiError::invalid(fields.at(key), message).with_code("unsupported_parameter")
-            );
+            return Err(ApiError::invalid(fields.at(key), message).with_code("unsupported_parameter"));
         }
     }
     let text = match fields.need("content")? {
         Value::String(text) => text.clone(),
         Value::Array(parts) => read_parts(parts, &fields.at("content"))?,
         other => {
-            return Err(wrong_type(
-                &fields.at("content"),
-                "a string or an array of parts",
-                other,
-            ));
+            return Err(wrong_type(&fields.at("content"), "a string or an array of parts", other));
         }
     };
     Ok(Message { role, text })
@@ -98,8 +84,7 @@ fn read_parts(parts: &[Value], pointer: &str) -> Read<String> {
         fields.need("type")?;
         let kind = fields.text("type")?.unwrap_or_default();
         if kind != "text" {
-            let message =
-                format!("Unsupported content type '{kind}': only 'text' parts can be read.");
+            let message = format!("Unsupported content type '{kind}': only 'text' parts can be read.");
             return Err(ApiError::invalid(fields.at("type"), message).with_code("invalid_value"));
         }
         fields.need("text")?;

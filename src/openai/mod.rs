@@ -47,5 +47,5 @@ pub use error::ApiError;
 pub use format::ResponseFormat;
 pub use identifier::{derived_seed, identifier};
 pub use message::{Message, Role};
-pub use request::{ChatRequest, Sampling};
+pub use request::ChatRequest;
 pub use response::{Completion, FinishReason, TokenLogprob};

@@ -6,6 +6,7 @@ use super::error::ApiError;
 use super::fields::{Fields, Read, number_in, wrong_type};
 use super::format::{ResponseFormat, read_format};
 use super::message::{Message, read_messages};
+use crate::sampling::SamplingParams;
 
 /// The most alternatives reported with a token.
 const TOP_LOGPROBS: u64 = 20;
@@ -13,14 +14,8 @@ const TOP_LOGPROBS: u64 = 20;
 const STOP_SEQUENCES: usize = 4;
 
 /// Parameters that are read and change nothing here: they concern the operator of an API.
-const WITHOUT_EFFECT: &[&str] = &[
-    "user",
-    "metadata",
-    "store",
-    "service_tier",
-    "safety_identifier",
-    "prompt_cache_key",
-];
+const WITHOUT_EFFECT: &[&str] =
+    &["user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"];
 
 /// Everything else that is understood.
 const UNDERSTOOD: &[&str] = &[
@@ -49,51 +44,6 @@ const UNDERSTOOD: &[&str] = &[
     "parallel_tool_calls",
 ];
 
-/// How tokens are chosen, in the API's terms and with its defaults.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sampling {
-    /// 0 is greedy.
-    pub temperature: f32,
-    /// 0 is no limit.
-    pub top_k: u32,
-    /// The share of probability that is kept.
-    pub top_p: f32,
-    /// The least probability kept, relative to the greatest.
-    pub min_p: f32,
-    /// 1 is none.
-    pub repetition_penalty: f32,
-    /// 0 is none.
-    pub frequency_penalty: f32,
-    /// 0 is none.
-    pub presence_penalty: f32,
-    /// Added to the logit of a token id.
-    pub logit_bias: Vec<(u32, f32)>,
-    /// The seed, if the request names one.
-    pub seed: Option<u64>,
-    /// Whether log-probabilities are reported.
-    pub logprobs: bool,
-    /// How many alternatives are reported with each token.
-    pub top_logprobs: u8,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Sampling {
-            temperature: 1.0,
-            top_k: 0,
-            top_p: 1.0,
-            min_p: 0.0,
-            repetition_penalty: 1.0,
-            frequency_penalty: 0.0,
-            presence_penalty: 0.0,
-            logit_bias: Vec::new(),
-            seed: None,
-            logprobs: false,
-            top_logprobs: 0,
-        }
-    }
-}
-
 /// The body of a Chat Completions request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChatRequest {
@@ -103,8 +53,10 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// What the reply must look like.
     pub format: ResponseFormat,
-    /// How tokens are chosen.
-    pub sampling: Sampling,
+    /// How tokens are chosen; its seed is 0 if the request names none.
+    pub sampling: SamplingParams,
+    /// Whether the request names a seed.
+    pub seeded: bool,
     /// The most tokens to generate, if the request says.
     pub max_tokens: Option<u32>,
     /// Sequences before which free text ends; empty with a JSON format.
@@ -136,6 +88,7 @@ impl ChatRequest {
             messages,
             format,
             sampling,
+            seeded: fields.get("seed").is_some(),
             max_tokens: read_max_tokens(&fields)?,
             stop,
         })
@@ -166,27 +119,21 @@ fn refuse_unserved(fields: &Fields<'_>) -> Read<()> {
     Ok(())
 }
 
-fn read_sampling(fields: &Fields<'_>) -> Read<Sampling> {
-    let plain = Sampling::default();
+fn read_sampling(fields: &Fields<'_>) -> Read<SamplingParams> {
+    let plain = SamplingParams::default();
     let number = |key, low, high, default: f32| -> Read<f32> {
         Ok(fields.number(key, low, high)?.map_or(default, |x| x as f32))
     };
     let logprobs = fields.flag("logprobs")?.unwrap_or(false);
     let top_logprobs = fields.integer("top_logprobs", 0, TOP_LOGPROBS)?;
     if top_logprobs.is_some() && !logprobs {
-        return Err(ApiError::invalid(
-            "/top_logprobs",
-            "'top_logprobs' needs 'logprobs' to be true.",
-        ));
+        return Err(ApiError::invalid("/top_logprobs", "'top_logprobs' needs 'logprobs' to be true."));
     }
     let repetition_penalty = number("repetition_penalty", 0.0, 2.0, plain.repetition_penalty)?;
     if repetition_penalty == 0.0 {
-        return Err(ApiError::invalid(
-            "/repetition_penalty",
-            "'repetition_penalty' must be greater than 0.",
-        ));
+        return Err(ApiError::invalid("/repetition_penalty", "'repetition_penalty' must be greater than 0."));
     }
-    Ok(Sampling {
+    Ok(SamplingParams {
         temperature: number("temperature", 0.0, 2.0, plain.temperature)?,
         top_k: fields.integer("top_k", 0, u32::MAX.into())?.unwrap_or(0) as u32,
         top_p: number("top_p", 0.0, 1.0, plain.top_p)?,
@@ -195,7 +142,7 @@ fn read_sampling(fields: &Fields<'_>) -> Read<Sampling> {
         frequency_penalty: number("frequency_penalty", -2.0, 2.0, plain.frequency_penalty)?,
         presence_penalty: number("presence_penalty", -2.0, 2.0, plain.presence_penalty)?,
         logit_bias: read_logit_bias(fields)?,
-        seed: read_seed(fields)?,
+        seed: read_seed(fields)?.unwrap_or(plain.seed),
         logprobs,
         top_logprobs: top_logprobs.unwrap_or(0) as u8,
     })
@@ -217,8 +164,7 @@ fn read_max_tokens(fields: &Fields<'_>) -> Read<Option<u32>> {
     let new = fields.integer("max_completion_tokens", 1, limit)?;
     let old = fields.integer("max_tokens", 1, limit)?;
     if new.is_some() && old.is_some() {
-        let message =
-            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
+        let message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
         return Err(ApiError::invalid("/max_tokens", message));
     }
     Ok(new.or(old).map(|n| n as u32))
@@ -231,23 +177,13 @@ fn read_stop(fields: &Fields<'_>) -> Read<Vec<String>> {
         Some(one) => vec![one],
     };
     if list.len() > STOP_SEQUENCES {
-        let message = format!(
-            "'stop' has {} sequences; at most {STOP_SEQUENCES} are allowed.",
-            list.len()
-        );
+        let message = format!("'stop' has {} sequences; at most {STOP_SEQUENCES} are allowed.", list.len());
         return Err(ApiError::invalid("/stop", message));
     }
     let text = |value: &Value| match value.as_str() {
-        Some("") => Err(ApiError::invalid(
-            "/stop",
-            "A stop sequence is empty; remove it.",
-        )),
+        Some("") => Err(ApiError::invalid("/stop", "A stop sequence is empty; remove it.")),
         Some(text) => Ok(text.to_owned()),
-        None => Err(wrong_type(
-            "/stop",
-            "a string or an array of strings",
-            value,
-        )),
+        None => Err(wrong_type("/stop", "a string or an array of strings", value)),
     };
     list.into_iter().map(text).collect()
 }

@@ -91,19 +91,11 @@ fn token_json(token: &TokenLogprob) -> Value {
         json!({"token": String::from_utf8_lossy(bytes), "logprob": number(logprob), "bytes": bytes})
     };
     let mut out = entry(&token.bytes, token.logprob);
-    out["top_logprobs"] = token
-        .top
-        .iter()
-        .map(|(bytes, logprob)| entry(bytes, *logprob))
-        .collect();
+    out["top_logprobs"] = token.top.iter().map(|(bytes, logprob)| entry(bytes, *logprob)).collect();
     out
 }
 
 /// A log-probability as JSON; the API writes −9999 for what JSON cannot hold.
 fn number(logprob: f32) -> Value {
-    if logprob.is_finite() {
-        json!(logprob)
-    } else {
-        json!(-9999.0)
-    }
+    if logprob.is_finite() { json!(logprob) } else { json!(-9999.0) }
 }

@@ -15,10 +15,7 @@ impl StopScanner {
     /// A scanner for `sequences`; none never stops.
     pub fn new(sequences: &[String]) -> Self {
         let sequences = sequences.iter().map(|s| s.clone().into_bytes()).collect();
-        StopScanner {
-            sequences,
-            searched: 0,
-        }
+        StopScanner { sequences, searched: 0 }
     }
 
     /// Where `text`, which must extend the text of the last call, has to be cut: at the first byte of

@@ -12,18 +12,8 @@ const NOT_TEXT: f32 = -60.0;
 const STRUCTURAL: usize = 8;
 
 /// Keys that people choose where a schema leaves them open, the commonest first.
-const KEYS: &[&str] = &[
-    "name",
-    "title",
-    "description",
-    "value",
-    "type",
-    "summary",
-    "date",
-    "items",
-    "status",
-    "id",
-];
+const KEYS: &[&str] =
+    &["name", "title", "description", "value", "type", "summary", "date", "items", "status", "id"];
 /// Texts for prompts with nothing to copy.
 const TEXTS: &[&str] = &["example", "text", "value", "none", "other"];
 
@@ -51,12 +41,7 @@ impl Lexicon {
                 structural.push((id, bytes.to_vec()));
             }
         }
-        Lexicon {
-            base,
-            structural,
-            spans: spans(vocab),
-            stop_ids: vocab.stop_ids().to_vec(),
-        }
+        Lexicon { base, structural, spans: spans(vocab), stop_ids: vocab.stop_ids().to_vec() }
     }
 }
 
@@ -85,22 +70,8 @@ fn spans(vocab: &dyn Tokens) -> Vec<Span> {
     let span = |kind, text: &str, price| Span::new(vocab, kind, text, price);
     let literals = [("true", -0.7), ("false", -0.7), ("null", -1.2)];
     let literals = literals.map(|(text, price)| span(Kind::Scalar, text, price));
-    let numbers = (0..10).map(|n| {
-        span(
-            Kind::Scalar,
-            &((n + 1) % 10).to_string(),
-            -4.5 - 0.2 * n as f32,
-        )
-    });
-    let keys = KEYS
-        .iter()
-        .enumerate()
-        .map(|(k, key)| span(Kind::Key, key, -0.3 * k as f32));
+    let numbers = (0..10).map(|n| span(Kind::Scalar, &((n + 1) % 10).to_string(), -4.5 - 0.2 * n as f32));
+    let keys = KEYS.iter().enumerate().map(|(k, key)| span(Kind::Key, key, -0.3 * k as f32));
     let texts = TEXTS.iter().map(|text| span(Kind::Text, text, -7.0));
-    literals
-        .into_iter()
-        .chain(numbers)
-        .chain(keys)
-        .chain(texts)
-        .collect()
+    literals.into_iter().chain(numbers).chain(keys).chain(texts).collect()
 }

@@ -50,18 +50,11 @@ impl CopyModel {
     /// A model over `vocab`. Reads every token once.
     pub fn new(vocab: Arc<dyn Tokens + Send + Sync>) -> Self {
         let lexicon = Lexicon::new(vocab.as_ref());
-        CopyModel {
-            vocab,
-            lexicon,
-            sequences: Vec::new(),
-            scratch: Outline::new(),
-        }
+        CopyModel { vocab, lexicon, sequences: Vec::new(), scratch: Outline::new() }
     }
 
     fn write_row(&mut self, seq: SeqId, row: &mut [f32]) {
-        let sequence = self.sequences[seq.0 as usize]
-            .as_ref()
-            .expect("the sequence is not finished");
+        let sequence = self.sequences[seq.0 as usize].as_ref().expect("the sequence is not finished");
         row.copy_from_slice(&self.lexicon.base);
         let continuations = sequence.continuations();
         for (id, bytes) in &self.lexicon.structural {
@@ -89,19 +82,12 @@ impl LogitsSource for CopyModel {
     }
 
     fn start(&mut self, prompt: &[u32]) -> Result<SeqId> {
-        let bytes: Vec<u8> = prompt
-            .iter()
-            .flat_map(|&id| self.vocab.bytes(id).unwrap_or_default())
-            .copied()
-            .collect();
+        let bytes: Vec<u8> =
+            prompt.iter().flat_map(|&id| self.vocab.bytes(id).unwrap_or_default()).copied().collect();
         let mut spans = spans_of(self.vocab.as_ref(), &String::from_utf8_lossy(&bytes));
         spans.extend(self.lexicon.spans.iter().cloned());
         let fresh = Sequence::new(spans);
-        let free = self
-            .sequences
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(self.sequences.len());
+        let free = self.sequences.iter().position(Option::is_none).unwrap_or(self.sequences.len());
         if free == self.sequences.len() {
             self.sequences.push(None);
         }
@@ -111,11 +97,7 @@ impl LogitsSource for CopyModel {
 
     fn logits(&mut self, seqs: &[SeqId], out: &mut [f32]) -> Result<()> {
         let width = self.width();
-        assert_eq!(
-            out.len(),
-            seqs.len() * width,
-            "the rows of logits are [sequences, width]"
-        );
+        assert_eq!(out.len(), seqs.len() * width, "the rows of logits are [sequences, width]");
         for (&seq, row) in seqs.iter().zip(out.chunks_exact_mut(width)) {
             self.write_row(seq, row);
         }
@@ -123,11 +105,7 @@ impl LogitsSource for CopyModel {
     }
 
     fn accept(&mut self, seq: SeqId, token: u32) {
-        let Some(sequence) = self
-            .sequences
-            .get_mut(seq.0 as usize)
-            .and_then(Option::as_mut)
-        else {
+        let Some(sequence) = self.sequences.get_mut(seq.0 as usize).and_then(Option::as_mut) else {
             return;
         };
         for &byte in self.vocab.bytes(token).unwrap_or_default() {

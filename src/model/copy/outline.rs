@@ -72,10 +72,7 @@ pub(super) struct Outline {
 
 impl Clone for Outline {
     fn clone(&self) -> Self {
-        Outline {
-            levels: self.levels.clone(),
-            ..*self
-        }
+        Outline { levels: self.levels.clone(), ..*self }
     }
 
     /// Keeps the allocation: prices walk a scratch copy for hundreds of tokens a row.
@@ -88,12 +85,7 @@ impl Clone for Outline {
 impl Outline {
     /// The outline of an empty text.
     pub fn new() -> Self {
-        Outline {
-            levels: Vec::new(),
-            place: Place::Start,
-            bytes: 0,
-            key: 0,
-        }
+        Outline { levels: Vec::new(), place: Place::Start, bytes: 0, key: 0 }
     }
 
     /// What surrounds the next byte.
@@ -118,10 +110,7 @@ impl Outline {
         if key == 0 {
             0
         } else {
-            self.levels[..outer]
-                .iter()
-                .filter(|level| level.key == key && !level.array)
-                .count() as u32
+            self.levels[..outer].iter().filter(|level| level.key == key && !level.array).count() as u32
         }
     }
 
@@ -150,18 +139,12 @@ impl Outline {
             (Place::Value, b'"') => mood.open,
             (Place::Value, b'{') => -1.5 - 0.9 * (depth - 3.0).max(0.0) - age / 400.0,
             (Place::Value, b'[') => -1.5 - 0.9 * (depth - 2.0).max(0.0) - age / 300.0,
-            (Place::Value, b']') if count == 0.0 => {
-                -4.5 + 4.0 * self.recursion() as f32 + age / 200.0
-            }
+            (Place::Value, b']') if count == 0.0 => -4.5 + 4.0 * self.recursion() as f32 + age / 200.0,
             (Place::Key, b'"') => 0.0,
             (Place::Key, b'}') if count == 0.0 => -8.0,
             (Place::Colon, b':') => 0.0,
             (Place::After | Place::Scalar, b',' | b']' | b'}') => {
-                let left = if self.place == Place::Scalar {
-                    mood.end_scalar
-                } else {
-                    0.0
-                };
+                let left = if self.place == Place::Scalar { mood.end_scalar } else { 0.0 };
                 left + match byte {
                     b',' if self.in_array() => 0.5 - 0.9 * count - age / 200.0 + mood.more,
                     b',' => 0.5 - 0.8 * count - age / 300.0,
@@ -179,43 +162,23 @@ impl Outline {
         self.place = match self.place {
             Place::Prose => Place::Prose,
             Place::Start if !OPENERS.contains(&byte) => Place::Prose,
-            Place::String {
-                key,
-                escape,
-                length,
-            } => self.push_in_string(byte, key, escape, length),
+            Place::String { key, escape, length } => self.push_in_string(byte, key, escape, length),
             place if byte.is_ascii_whitespace() && place != Place::Scalar => place,
             _ => match byte {
                 b'"' if self.place == Place::Key => {
                     self.begin();
                     self.key = 0;
-                    Place::String {
-                        key: true,
-                        escape: false,
-                        length: 0,
-                    }
+                    Place::String { key: true, escape: false, length: 0 }
                 }
                 b'"' => {
                     self.begin();
-                    Place::String {
-                        key: false,
-                        escape: false,
-                        length: 0,
-                    }
+                    Place::String { key: false, escape: false, length: 0 }
                 }
                 b'{' | b'[' => {
                     self.begin();
                     let key = self.value_key();
-                    self.levels.push(Level {
-                        array: byte == b'[',
-                        count: 0,
-                        key,
-                    });
-                    if byte == b'[' {
-                        Place::Value
-                    } else {
-                        Place::Key
-                    }
+                    self.levels.push(Level { array: byte == b'[', count: 0, key });
+                    if byte == b'[' { Place::Value } else { Place::Key }
                 }
                 b'}' | b']' => {
                     self.levels.pop();
@@ -243,11 +206,7 @@ impl Outline {
                 if key {
                     self.key = (self.key ^ u32::from(byte)).wrapping_mul(0x0100_0193) | 1;
                 }
-                Place::String {
-                    key,
-                    escape: byte == b'\\' && !escape,
-                    length: length + 1,
-                }
+                Place::String { key, escape: byte == b'\\' && !escape, length: length + 1 }
             }
         }
     }
@@ -262,11 +221,7 @@ impl Outline {
 
     /// Where a value that ended leaves the text.
     fn ended(&self) -> Place {
-        if self.levels.is_empty() {
-            Place::Done
-        } else {
-            Place::After
-        }
+        if self.levels.is_empty() { Place::Done } else { Place::After }
     }
 }
 
@@ -282,11 +237,7 @@ mod tests {
 
     #[test]
     fn places_follow_the_text() {
-        let open = |key, length| Place::String {
-            key,
-            escape: false,
-            length,
-        };
+        let open = |key, length| Place::String { key, escape: false, length };
         let cases = [
             ("", Place::Start),
             ("Hello", Place::Prose),

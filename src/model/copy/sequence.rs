@@ -10,8 +10,7 @@ const OVERLAP: f32 = 2.5;
 /// The least a span's token gets: well above the floor, where every other token lies.
 const LEAST: f32 = -12.0;
 /// Keys that ask for a sentence rather than a name.
-const SENTENCES: &str =
-    "explanation description abstract summary reason text content message body comment";
+const SENTENCES: &str = "explanation description abstract summary reason text content message body comment";
 
 /// The state of a sequence.
 pub(super) struct Sequence {
@@ -76,10 +75,7 @@ impl Sequence {
         let after = self.outline.place();
         if let (Place::String { key: true, .. }, Place::Colon) = (before, after) {
             self.key = key_stems(&String::from_utf8_lossy(&self.current));
-            self.wants_sentence = self
-                .key
-                .iter()
-                .any(|stem| self.sentence_keys.contains(stem));
+            self.wants_sentence = self.key.iter().any(|stem| self.sentence_keys.contains(stem));
         }
         if !open(before) {
             self.current.clear();
@@ -146,11 +142,7 @@ impl Sequence {
             (Place::Prose, None, None) => 0.0,
             _ => -12.0,
         };
-        Continuations {
-            tokens,
-            mood: self.mood(&best),
-            stop,
-        }
+        Continuations { tokens, mood: self.mood(&best), stop }
     }
 
     /// How welcome a span is as the value at hand.
@@ -183,12 +175,7 @@ impl Sequence {
         // A list under a label is written to its end, and not begun again.
         let mut labelled = (0, 0);
         let mut open = 0.0_f32;
-        for (span, &used) in self
-            .spans
-            .iter()
-            .zip(&self.used)
-            .filter(|(s, _)| s.kind == Kind::Text)
-        {
+        for (span, &used) in self.spans.iter().zip(&self.used).filter(|(s, _)| s.kind == Kind::Text) {
             if span.affinity(&self.key) >= LABELLED {
                 labelled = (labelled.0 + 1, labelled.1 + usize::from(used == 0.0));
             }
@@ -200,11 +187,6 @@ impl Sequence {
             (_, 0) => -2.0,
             _ => 1.5,
         };
-        Mood {
-            open,
-            close,
-            end_scalar,
-            more,
-        }
+        Mood { open, close, end_scalar, more }
     }
 }

@@ -58,7 +58,8 @@ pub(super) struct Span {
 impl Span {
     /// A span without context.
     pub fn new(vocab: &dyn Tokens, kind: Kind, text: &str, price: f32) -> Self {
-        let tokens = vocab.encode(text);
+        // A span that cannot be spelt has no first token, so nothing ever starts it.
+        let tokens = vocab.encode(text).unwrap_or_default();
         let length = |&id: &u32| vocab.bytes(id).map_or(0, <[u8]>::len);
         let ends = tokens.iter().map(length).scan(0, |sum, n| {
             *sum += n;
@@ -67,17 +68,7 @@ impl Span {
         let ends = ends.collect();
         let words = text.split_whitespace().count();
         let bytes = text.as_bytes().to_vec();
-        Span {
-            kind,
-            bytes,
-            tokens,
-            ends,
-            price,
-            words,
-            context: Vec::new(),
-            label: Vec::new(),
-            first: 0,
-        }
+        Span { kind, bytes, tokens, ends, price, words, context: Vec::new(), label: Vec::new(), first: 0 }
     }
 
     /// The token that goes on after the first `written` bytes; none where a token straddles them.
@@ -96,19 +87,11 @@ impl Span {
         if self.kind == Kind::Key {
             return 0.0;
         }
-        let label = if self.label.iter().any(|stem| key.contains(stem)) {
-            4.0
-        } else {
-            0.0
-        };
+        let label = if self.label.iter().any(|stem| key.contains(stem)) { 4.0 } else { 0.0 };
         let near = self.context.iter().position(|stem| key.contains(stem));
         let near = near.map_or(0.0, |k| 4.0 - 0.8 * k as f32);
         // "owner Ines" is not the owner; "Ines" is.
-        let echo = if self.kind == Kind::Text && key.contains(&self.first) {
-            -3.0
-        } else {
-            0.0
-        };
+        let echo = if self.kind == Kind::Text && key.contains(&self.first) { -3.0 } else { 0.0 };
         label + near + echo
     }
 }
@@ -123,11 +106,7 @@ pub(super) fn key_stems(key: &str) -> Vec<u32> {
         spaced.push(c);
     }
     let words = spaced.split(|c: char| !c.is_alphanumeric());
-    words
-        .filter(|w| w.len() > 1)
-        .map(stem)
-        .filter(|&s| s != 0)
-        .collect()
+    words.filter(|w| w.len() > 1).map(stem).filter(|&s| s != 0).collect()
 }
 
 /// A hash of the word in lower case and without a plural's ending; 0 for words that mean nothing.
@@ -137,9 +116,7 @@ fn stem(word: &str) -> u32 {
         return 0;
     }
     let base = lower.strip_suffix('s').unwrap_or(&lower);
-    base.bytes().fold(0x811c_9dc5_u32, |h, b| {
-        (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
-    }) | 1
+    base.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)) | 1
 }
 
 /// One word of the prompt, without the punctuation around it.
@@ -156,8 +133,7 @@ struct Word<'a> {
 /// The spans of a prompt: sentences, clauses, names and numbers. Later text is preferred, because
 /// what a person asks stands after the instructions.
 pub(super) fn spans_of(vocab: &dyn Tokens, prompt: &str) -> Vec<Span> {
-    let lines: Vec<(&str, Vec<Word<'_>>)> =
-        prompt.lines().map(|line| (line, words_of(line))).collect();
+    let lines: Vec<(&str, Vec<Word<'_>>)> = prompt.lines().map(|line| (line, words_of(line))).collect();
     let total: usize = lines.iter().map(|(_, words)| words.len()).sum();
     let mut seen = 0;
     let mut spans = Vec::new();
@@ -173,13 +149,7 @@ pub(super) fn spans_of(vocab: &dyn Tokens, prompt: &str) -> Vec<Span> {
     spans
 }
 
-fn spans_of_line(
-    vocab: &dyn Tokens,
-    line: &str,
-    words: &[Word<'_>],
-    recency: f32,
-    spans: &mut Vec<Span>,
-) {
+fn spans_of_line(vocab: &dyn Tokens, line: &str, words: &[Word<'_>], recency: f32, spans: &mut Vec<Span>) {
     let stems: Vec<u32> = words.iter().map(|w| stem(w.text)).collect();
     let mut label: &[u32] = &[];
     let (mut clause, mut sentence) = (0, 0);
@@ -190,15 +160,10 @@ fn spans_of_line(
                 return;
             }
             let mut span = Span::new(vocab, kind, text, price + recency);
-            span.context = stems[k.saturating_sub(CONTEXT)..k]
-                .iter()
-                .rev()
-                .copied()
-                .collect();
+            span.context = stems[k.saturating_sub(CONTEXT)..k].iter().rev().copied().collect();
             span.label = label.to_vec();
             span.first = stems[k];
-            let twin =
-                |s: &&mut Span| s.kind == kind && s.bytes == span.bytes && s.label == span.label;
+            let twin = |s: &&mut Span| s.kind == kind && s.bytes == span.bytes && s.label == span.label;
             match spans.iter_mut().find(twin) {
                 Some(twin) => twin.price = twin.price.max(span.price),
                 None => spans.push(span),
@@ -212,13 +177,10 @@ fn spans_of_line(
         let name_end = until(|w| w.clause_end).min(k + capitals(&words[k..]).saturating_sub(1));
         let long = word.text.len() > 2 && stems[k] != 0;
         // What a label says is for keys, not for values.
-        let is_label =
-            line[words[clause_end].range.1..].starts_with(':') && clause_end - clause < LABEL;
+        let is_label = line[words[clause_end].range.1..].starts_with(':') && clause_end - clause < LABEL;
         if is_label {
             if k == clause {
-                let text = line[word.range.0..words[clause_end].range.1]
-                    .to_lowercase()
-                    .replace(' ', "_");
+                let text = line[word.range.0..words[clause_end].range.1].to_lowercase().replace(' ', "_");
                 spans.push(Span::new(vocab, Kind::Key, &text, 3.0));
             }
         } else {
@@ -236,16 +198,7 @@ fn spans_of_line(
                 _ => {}
             }
             if capitals(&words[k..]) > 0 && (k == clause || capitals(&words[k - 1..]) == 0) {
-                add(
-                    Kind::Text,
-                    name_end,
-                    if k == sentence && name_end == k {
-                        -4.0
-                    } else {
-                        -0.5
-                    },
-                    0,
-                );
+                add(Kind::Text, name_end, if k == sentence && name_end == k { -4.0 } else { -0.5 }, 0);
             } else if long && word.text.contains(|c: char| c.is_ascii_digit()) {
                 add(Kind::Text, k, -1.5, 0);
             }
@@ -273,11 +226,7 @@ fn spans_of_line(
 
 /// How many of the first words, up to five, are capitalised.
 fn capitals(words: &[Word<'_>]) -> usize {
-    words
-        .iter()
-        .take(5)
-        .take_while(|w| w.text.starts_with(char::is_uppercase))
-        .count()
+    words.iter().take(5).take_while(|w| w.text.starts_with(char::is_uppercase)).count()
 }
 
 /// Splits a line at white space, and trims quotes and punctuation off the words.
@@ -293,10 +242,7 @@ fn words_of(line: &str) -> Vec<Word<'_>> {
         let tail = &opens[text.len()..];
         let quoted = needs_escape(text);
         let from = start + raw.len() - opens.len();
-        if let Some(before) = words
-            .last_mut()
-            .filter(|_| opens.len() < raw.len() || quoted)
-        {
+        if let Some(before) = words.last_mut().filter(|_| opens.len() < raw.len() || quoted) {
             before.clause_end = true;
             before.sentence_end |= needs_escape(raw);
         }
@@ -305,12 +251,7 @@ fn words_of(line: &str) -> Vec<Word<'_>> {
         }
         let sentence_end = tail.contains(['.', '!', '?', ':', ';', '"', '\\']);
         let clause_end = sentence_end || !tail.is_empty();
-        words.push(Word {
-            text,
-            range: (from, from + text.len()),
-            clause_end,
-            sentence_end,
-        });
+        words.push(Word { text, range: (from, from + text.len()), clause_end, sentence_end });
     }
     words
 }
@@ -327,17 +268,8 @@ fn number_in(word: &str) -> Option<(usize, usize)> {
     if bytes[..digit].iter().any(u8::is_ascii_alphabetic) {
         return None;
     }
-    let from = if digit > 0 && bytes[digit - 1] == b'-' {
-        digit - 1
-    } else {
-        digit
-    };
-    let digits = |at: usize| {
-        bytes[at..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count()
-    };
+    let from = if digit > 0 && bytes[digit - 1] == b'-' { digit - 1 } else { digit };
+    let digits = |at: usize| bytes[at..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut to = digit + digits(digit);
     if bytes[digit] == b'0' && to > digit + 1 {
         return None;
@@ -358,22 +290,15 @@ mod tests {
     fn texts(prompt: &str, kind: Kind) -> Vec<String> {
         let spans = spans_of(&ByteTokens::new(), prompt);
         let of_kind = spans.iter().filter(|s| s.kind == kind);
-        of_kind
-            .map(|s| String::from_utf8(s.bytes.clone()).unwrap())
-            .collect()
+        of_kind.map(|s| String::from_utf8(s.bytes.clone()).unwrap()).collect()
     }
 
     #[test]
     fn names_clauses_sentences_and_numbers_are_cut_out() {
-        let prompt = "user:\nAlice and Bob Stone go to a fair on Friday, with 12 friends.\nPay $3.50 by 2025-03-01.";
+        let prompt =
+            "user:\nAlice and Bob Stone go to a fair on Friday, with 12 friends.\nPay $3.50 by 2025-03-01.";
         let text = texts(prompt, Kind::Text);
-        for expected in [
-            "Alice",
-            "Bob Stone",
-            "Friday",
-            "with 12 friends",
-            "2025-03-01",
-        ] {
+        for expected in ["Alice", "Bob Stone", "Friday", "with 12 friends", "2025-03-01"] {
             assert!(text.iter().any(|t| t == expected), "{expected}: {text:?}");
         }
         assert!(text.iter().any(|t| t.ends_with("12 friends.")), "{text:?}");
@@ -383,20 +308,14 @@ mod tests {
 
     #[test]
     fn no_span_needs_an_escape() {
-        for text in texts(
-            "Say \"hello there\" to C:\\temp and a\tb \"quoted\"",
-            Kind::Text,
-        ) {
+        for text in texts("Say \"hello there\" to C:\\temp and a\tb \"quoted\"", Kind::Text) {
             assert!(!text.contains(['"', '\\', '\t']), "{text:?}");
         }
     }
 
     #[test]
     fn labels_and_neighbours_speak_for_a_span() {
-        let spans = spans_of(
-            &ByteTokens::new(),
-            "Authors: Mina Park, Jon Weber\nThe high is 32 degrees.",
-        );
+        let spans = spans_of(&ByteTokens::new(), "Authors: Mina Park, Jon Weber\nThe high is 32 degrees.");
         let find = |text: &str| spans.iter().find(|s| s.bytes == text.as_bytes()).unwrap();
         assert!(find("Mina Park").affinity(&key_stems("authors")) > 3.0);
         assert!(find("Jon Weber").affinity(&key_stems("author")) >= 3.0);

@@ -15,4 +15,5 @@ pub mod schema;
 pub mod table;
 pub mod vocab;
 
+pub use engine::{Compiler, CompilerOptions, Engine, EngineOptions, Grammar};
 pub use error::{Error, ErrorKind, Result};

@@ -12,8 +12,8 @@ use super::sampler_simd::Widen;
 use super::sampler_wide::{LIST, WideRow, WideScratch};
 use crate::error::Result;
 use crate::sampling::{
-    Draw, ILLEGAL, LegalSet, Logits, RowParams, Sampled, SamplingParams, TileRecord, TokenCounts,
-    canonical, log_probability, no_legal_token, order_to_cutoff,
+    Draw, ILLEGAL, LegalSet, Logits, RowParams, Sampled, SamplingParams, TileRecord, TokenCounts, canonical,
+    log_probability, no_legal_token, order_to_cutoff,
 };
 
 /// Most legal tokens of a row that is gathered instead of scanned.
@@ -123,23 +123,11 @@ pub fn sample(
     if row_params.top_k as usize >= row.width() {
         row_params.top_k = u32::MAX;
     }
-    let SamplerScratch {
-        simd,
-        wide,
-        list,
-        ids,
-        words,
-    } = scratch;
+    let SamplerScratch { simd, wide, list, ids, words } = scratch;
     match reading(legal, row.width(), *simd, ids, words) {
         Reading::Narrow(ids) => {
             wide.adjust.by_id(params);
-            let mut gather = Gather {
-                ids,
-                params: &row_params,
-                counts,
-                wide,
-                list,
-            };
+            let mut gather = Gather { ids, params: &row_params, counts, wide, list };
             match row {
                 Logits::F32(row) => gather.run(row),
                 Logits::F16(row) => gather.run::<f16>(row),
@@ -148,14 +136,8 @@ pub fn sample(
             narrow(params, &row_params, draw, *simd, list, &mut wide.orders)
         }
         Reading::Wide(mask) => {
-            wide.adjust
-                .by_tile(params, &row_params, counts, row.width());
-            let row = WideRow {
-                logits: row,
-                mask,
-                params: &row_params,
-                simd: *simd,
-            };
+            wide.adjust.by_tile(params, &row_params, counts, row.width());
+            let row = WideRow { logits: row, mask, params: &row_params, simd: *simd };
             sample_wide(row, params, draw, wide, list)
         }
     }
@@ -191,14 +173,8 @@ pub fn tile_records<'a>(
         }
     };
     let wide = &mut scratch.wide;
-    wide.adjust
-        .by_tile(params, &row_params, counts, row.width());
-    let row = WideRow {
-        logits: row,
-        mask,
-        params: &row_params,
-        simd: scratch.simd,
-    };
+    wide.adjust.by_tile(params, &row_params, counts, row.width());
+    let row = WideRow { logits: row, mask, params: &row_params, simd: scratch.simd };
     row.scan(true, wide);
     Ok(&wide.records)
 }
@@ -260,9 +236,7 @@ fn narrow(
     if params.top_logprobs > 0 {
         list.best(params.top_logprobs.into(), orders);
     }
-    Ok(finish(params, token, z, orders, |z| {
-        log_probability(z, row_max, s, log2_total)
-    }))
+    Ok(finish(params, token, z, orders, |z| log_probability(z, row_max, s, log2_total)))
 }
 
 fn sample_wide(
@@ -282,11 +256,8 @@ fn sample_wide(
     if row_max == ILLEGAL {
         return Err(no_legal_token());
     }
-    let (token, z) = if greedy {
-        (row.first_with(row_max, wide), row_max)
-    } else {
-        row.draw(row_max, draw, wide, list)
-    };
+    let (token, z) =
+        if greedy { (row.first_with(row_max, wide), row_max) } else { row.draw(row_max, draw, wide, list) };
     wide.orders.clear();
     let mut log2_total = 0.0;
     if params.logprobs {
@@ -296,9 +267,7 @@ fn sample_wide(
             wide.orders.sort_unstable_by(|a, b| b.cmp(a));
         }
     }
-    Ok(finish(params, token, z, &wide.orders, |z| {
-        log_probability(z, row_max, scale, log2_total)
-    }))
+    Ok(finish(params, token, z, &wide.orders, |z| log_probability(z, row_max, scale, log2_total)))
 }
 
 /// The result, with log-probabilities if asked for.

@@ -23,13 +23,7 @@ pub(super) struct Adjustments {
 
 impl Adjustments {
     /// Gathers the changes of a row of `width` logits, bucketed by tile.
-    pub fn by_tile(
-        &mut self,
-        params: &SamplingParams,
-        row: &RowParams,
-        counts: &TokenCounts,
-        width: usize,
-    ) {
+    pub fn by_tile(&mut self, params: &SamplingParams, row: &RowParams, counts: &TokenCounts, width: usize) {
         self.starts.clear();
         self.changes.clear();
         let counts = row.has_penalties().then_some(counts);

@@ -5,8 +5,8 @@
 
 use super::sampler_simd::Simd;
 use crate::sampling::{
-    Cutoff, Draw, ILLEGAL, RowParams, TILE, TOP_P_OFF, TileRecord, UNIT_BITS, log2_ratio, mass,
-    order, order_to_cutoff, pick_tile, pick_token, total_mass,
+    Cutoff, Draw, ILLEGAL, RowParams, TILE, TOP_P_OFF, TileRecord, UNIT_BITS, log2_ratio, mass, order,
+    order_to_cutoff, pick_tile, pick_token, total_mass,
 };
 
 /// Legal tokens in id order, `[n]`, with their tiles.
@@ -44,17 +44,11 @@ impl TokenList {
         self.records.clear();
         self.a.clear();
         let mut start = 0;
-        for tokens in self
-            .ids
-            .chunk_by(|a, b| *a as usize / TILE == *b as usize / TILE)
-        {
+        for tokens in self.ids.chunk_by(|a, b| *a as usize / TILE == *b as usize / TILE) {
             let end = start + tokens.len();
             let max = self.z[start..end].iter().copied().fold(ILLEGAL, f32::max);
             self.ends.push(end);
-            self.records.push(TileRecord {
-                max,
-                ..TileRecord::EMPTY
-            });
+            self.records.push(TileRecord { max, ..TileRecord::EMPTY });
             self.a.resize(end, max);
             start = end;
         }
@@ -170,8 +164,7 @@ impl TokenList {
 
     /// Draws a token: id and logit. The list must be weighed, and its best token must have mass.
     pub fn draw(&self, row_max: f32, s: f32, draw: Draw) -> (u32, f32) {
-        let tile =
-            pick_tile(&self.records, row_max, s, draw.tile).expect("the best token has mass");
+        let tile = pick_tile(&self.records, row_max, s, draw.tile).expect("the best token has mass");
         let start = if tile == 0 { 0 } else { self.ends[tile - 1] };
         let weights = &self.weights[start..self.ends[tile]];
         let i = start + pick_token(weights, draw.token).expect("a tile with mass has weight");

@@ -179,11 +179,7 @@ impl Widen for f16 {
         let bits = u32::from(self.to_bits());
         let magnitude = (bits & 0x7fff) << 13;
         let rebased = (f32::from_bits(magnitude) * f32::from_bits(0x7780_0000)).to_bits();
-        let special = if magnitude >= 0x0f80_0000 {
-            0x7f80_0000
-        } else {
-            0
-        };
+        let special = if magnitude >= 0x0f80_0000 { 0x7f80_0000 } else { 0 };
         f32::from_bits(rebased | special | (bits & 0x8000) << 16)
     }
 }
@@ -208,11 +204,7 @@ mod loops {
     }
 
     #[inline(always)]
-    fn for_each_chunk<T: Widen, const STORE: bool>(
-        row: &[T],
-        mask: Option<&[u32]>,
-        out: &mut [f32],
-    ) -> f32 {
+    fn for_each_chunk<T: Widen, const STORE: bool>(row: &[T], mask: Option<&[u32]>, out: &mut [f32]) -> f32 {
         let mut best = [ILLEGAL; 32];
         let chunks = row.chunks_exact(32);
         let rest = chunks.remainder();
@@ -246,11 +238,7 @@ mod loops {
         if !rest.is_empty() {
             let word = mask.map_or(u32::MAX, |mask| mask[full]);
             for (j, z) in rest.iter().enumerate() {
-                let z = if word >> j & 1 == 1 {
-                    z.widen()
-                } else {
-                    ILLEGAL
-                };
+                let z = if word >> j & 1 == 1 { z.widen() } else { ILLEGAL };
                 max = greater(z, max);
                 if STORE {
                     out[full * 32 + j] = z;
@@ -373,10 +361,7 @@ mod tests {
         for bits in 0..=u16::MAX {
             for (ours, theirs) in [
                 (f16::from_bits(bits).widen(), f16::from_bits(bits).to_f32()),
-                (
-                    bf16::from_bits(bits).widen(),
-                    bf16::from_bits(bits).to_f32(),
-                ),
+                (bf16::from_bits(bits).widen(), bf16::from_bits(bits).to_f32()),
             ] {
                 assert!(
                     ours.to_bits() == theirs.to_bits() || (ours.is_nan() && theirs.is_nan()),

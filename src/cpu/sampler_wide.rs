@@ -14,9 +14,8 @@ use super::sampler_adjust::Adjustments;
 use super::sampler_list::{TokenList, enough, keep_best};
 use super::sampler_simd::{BINS, Simd, Tile};
 use crate::sampling::{
-    Cutoff, Draw, ILLEGAL, Logits, RowParams, TILE, TOP_P_OFF, TileRecord, UNIT_BITS, canonical,
-    key, key_to_f32, log2_ratio, mass, order, order_to_cutoff, pick_tile, pick_token, scale24,
-    total_mass,
+    Cutoff, Draw, ILLEGAL, Logits, RowParams, TILE, TOP_P_OFF, TileRecord, UNIT_BITS, canonical, key,
+    key_to_f32, log2_ratio, mass, order, order_to_cutoff, pick_tile, pick_token, scale24, total_mass,
 };
 
 /// Most tokens that are ranked as a list; longer heads of a row are found as a cut-off.
@@ -71,9 +70,7 @@ impl WideRow<'_> {
     /// The ids of `tile`, its mask words, and whether one of them is legal.
     fn tile(&self, tile: usize) -> (std::ops::Range<usize>, Option<&[u32]>, bool) {
         let ids = tile * TILE..self.logits.width().min((tile + 1) * TILE);
-        let words = self
-            .mask
-            .map(|mask| &mask[ids.start / 32..ids.end.div_ceil(32)]);
+        let words = self.mask.map(|mask| &mask[ids.start / 32..ids.end.div_ceil(32)]);
         let any = words.is_none_or(|words| words.iter().fold(0, |any, word| any | word) != 0);
         (ids, words, any)
     }
@@ -132,11 +129,7 @@ impl WideRow<'_> {
                     }
                 }
             }
-            row_max = if record.max > row_max {
-                record.max
-            } else {
-                row_max
-            };
+            row_max = if record.max > row_max { record.max } else { row_max };
             scratch.records.push(record);
         }
         row_max
@@ -168,10 +161,7 @@ impl WideRow<'_> {
             return drawn;
         }
 
-        let mut cut = Cutoff {
-            z: self.min_p_floor(row_max),
-            ..Cutoff::NONE
-        };
+        let mut cut = Cutoff { z: self.min_p_floor(row_max), ..Cutoff::NONE };
         if has_top_k {
             self.best(params.top_k as usize, cut.z, row_max, scratch);
             if scratch.orders.len() <= LIST {
@@ -211,23 +201,16 @@ impl WideRow<'_> {
 
     /// log2 of the legal mass in units of one token at `row_max`. The scan must have weighed.
     pub fn log2_total(&self, row_max: f32, scratch: &WideScratch) -> f32 {
-        log2_ratio(
-            total_mass(&scratch.records, row_max, self.params.scale),
-            UNIT_BITS,
-        )
+        log2_ratio(total_mass(&scratch.records, row_max, self.params.scale), UNIT_BITS)
     }
 
     /// Leaves the orders of the best `n` tokens with a logit ≥ `floor` in `orders`, in no order.
     pub fn best(&self, n: usize, floor: f32, row_max: f32, scratch: &mut WideScratch) {
         scratch.maxima.clear();
         let maxima = scratch.records.iter().map(|r| r.max);
-        scratch
-            .maxima
-            .extend(maxima.filter(|&max| max >= floor && max > ILLEGAL));
+        scratch.maxima.extend(maxima.filter(|&max| max >= floor && max > ILLEGAL));
         if (1..=scratch.maxima.len()).contains(&n) {
-            let (_, bound, _) = scratch
-                .maxima
-                .select_nth_unstable_by(n - 1, |a, b| b.total_cmp(a));
+            let (_, bound, _) = scratch.maxima.select_nth_unstable_by(n - 1, |a, b| b.total_cmp(a));
             let low = *bound;
             self.collect(low, usize::MAX, scratch);
         } else {
@@ -250,9 +233,7 @@ impl WideRow<'_> {
 
     /// The least logit that min-p keeps: the test is monotonic in the logit, so bisect its keys.
     fn min_p_floor(&self, row_max: f32) -> f32 {
-        let RowParams {
-            scale, min_p_log2, ..
-        } = *self.params;
+        let RowParams { scale, min_p_log2, .. } = *self.params;
         let keeps = |key| (key_to_f32(key) - row_max) * scale >= min_p_log2;
         let (mut cut, mut kept) = (key(-f32::MAX), key(row_max));
         if keeps(cut) {
@@ -277,8 +258,7 @@ impl WideRow<'_> {
             if max >= low && max > ILLEGAL {
                 self.load(index, &scratch.adjust, &mut scratch.tile);
                 let first = (index * TILE) as u32;
-                self.simd
-                    .collect(&scratch.tile, first, low, &mut scratch.orders);
+                self.simd.collect(&scratch.tile, first, low, &mut scratch.orders);
                 if scratch.orders.len() > cap {
                     return false;
                 }
@@ -290,9 +270,7 @@ impl WideRow<'_> {
     /// Moves `orders` to the list, grouped and weighed.
     fn list(&self, scratch: &mut WideScratch, list: &mut TokenList) {
         // The low half is !id.
-        scratch
-            .orders
-            .sort_unstable_by_key(|&order| std::cmp::Reverse(order as u32));
+        scratch.orders.sort_unstable_by_key(|&order| std::cmp::Reverse(order as u32));
         list.clear();
         for &order in &scratch.orders {
             let token = order_to_cutoff(order);
@@ -320,28 +298,17 @@ impl WideRow<'_> {
     fn sum_kept(&self, cut: Cutoff, scratch: &mut WideScratch) {
         scratch.kept.clear();
         for index in 0..self.tiles() {
-            let mut record = TileRecord {
-                sum: 0,
-                ..scratch.records[index]
-            };
+            let mut record = TileRecord { sum: 0, ..scratch.records[index] };
             if Self::may_keep(record.max, cut) {
                 self.load_kept(index, cut, &scratch.adjust, &mut scratch.tile);
-                record.sum = self
-                    .simd
-                    .sum_weights(&scratch.tile.0, record.max, self.params.scale);
+                record.sum = self.simd.sum_weights(&scratch.tile.0, record.max, self.params.scale);
             }
             scratch.kept.push(record);
         }
     }
 
     /// Picks tile and token from `kept`.
-    fn draw_kept(
-        &self,
-        row_max: f32,
-        draw: Draw,
-        cut: Cutoff,
-        scratch: &mut WideScratch,
-    ) -> (u32, f32) {
+    fn draw_kept(&self, row_max: f32, draw: Draw, cut: Cutoff, scratch: &mut WideScratch) -> (u32, f32) {
         let s = self.params.scale;
         let index = pick_tile(&scratch.kept, row_max, s, draw.tile);
         let index = index.expect("the best token has mass");
@@ -357,13 +324,7 @@ impl WideRow<'_> {
     /// The cut-off of top-p within `cut`, whose total mass is `total`.
     ///
     /// A histogram of mass by logit says in which bin the prefix ends; only that bin is sorted.
-    fn top_p_cutoff(
-        &self,
-        total: u64,
-        row_max: f32,
-        cut: Cutoff,
-        scratch: &mut WideScratch,
-    ) -> Cutoff {
+    fn top_p_cutoff(&self, total: u64, row_max: f32, cut: Cutoff, scratch: &mut WideScratch) -> Cutoff {
         let s = self.params.scale;
         let enough = enough(total, self.params);
         let per_unit = s * ((BINS - 1) as f32 / 40.0);
@@ -386,8 +347,7 @@ impl WideRow<'_> {
         scratch.masses.clear();
         for index in 0..self.tiles() {
             // A tile without weight of its own cannot end the prefix, nor lengthen it.
-            let Some((mantissa, down)) = self.bin_tile(index, per_unit, row_max, cut, scratch)
-            else {
+            let Some((mantissa, down)) = self.bin_tile(index, per_unit, row_max, cut, scratch) else {
                 continue;
             };
             for i in 0..TILE {
@@ -398,9 +358,7 @@ impl WideRow<'_> {
                 }
             }
         }
-        scratch
-            .masses
-            .sort_unstable_by_key(|entry| std::cmp::Reverse(entry.0));
+        scratch.masses.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.0));
         for &(order, mass) in &scratch.masses {
             prefix += mass;
             if prefix >= enough {
@@ -431,10 +389,8 @@ impl WideRow<'_> {
             (12345 * u64::from(scale.mantissa)) >> (13 + scale.down)
         );
         self.load_kept(index, cut, &scratch.adjust, &mut scratch.tile);
-        self.simd
-            .bins(&scratch.tile, row_max, per_unit, &mut scratch.bins);
-        self.simd
-            .weights(&scratch.tile.0, max, s, &mut scratch.weights[..]);
+        self.simd.bins(&scratch.tile, row_max, per_unit, &mut scratch.bins);
+        self.simd.weights(&scratch.tile.0, max, s, &mut scratch.weights[..]);
         Some((u64::from(scale.mantissa), 13 + scale.down))
     }
 }

@@ -4,18 +4,13 @@
 
 use crate::error::Result;
 use crate::sampling::{
-    Draw, ILLEGAL, LegalSet, Logits, RowParams, Sampled, SamplingParams, TILE, TOP_P_OFF,
-    TileRecord, TokenCounts, UNIT_BITS, biased, canonical, log_probability, log2_ratio, mass,
-    no_legal_token, penalised, pick_tile, pick_token, total_mass, weight,
+    Draw, ILLEGAL, LegalSet, Logits, RowParams, Sampled, SamplingParams, TILE, TOP_P_OFF, TileRecord,
+    TokenCounts, UNIT_BITS, biased, canonical, log_probability, log2_ratio, mass, no_legal_token, penalised,
+    pick_tile, pick_token, total_mass, weight,
 };
 
 /// The legal logits of a row with bias and penalties, `[width]`; −∞ where illegal.
-pub fn adjusted(
-    row: Logits,
-    legal: LegalSet,
-    params: &SamplingParams,
-    counts: &TokenCounts,
-) -> Vec<f32> {
+pub fn adjusted(row: Logits, legal: LegalSet, params: &SamplingParams, counts: &TokenCounts) -> Vec<f32> {
     let row_params = params.row_params();
     (0..row.width() as u32)
         .map(|id| {
@@ -53,9 +48,7 @@ pub fn tile_records(z: &[f32], kept: &[bool], s: f32) -> Vec<TileRecord> {
 
 /// Legal ids, greatest logit first, ties by lower id.
 pub fn ranking(z: &[f32]) -> Vec<u32> {
-    let mut ids: Vec<u32> = (0..z.len() as u32)
-        .filter(|&id| z[id as usize] > ILLEGAL)
-        .collect();
+    let mut ids: Vec<u32> = (0..z.len() as u32).filter(|&id| z[id as usize] > ILLEGAL).collect();
     // The sort is stable, so equal logits stay in id order.
     ids.sort_by(|&a, &b| z[b as usize].total_cmp(&z[a as usize]));
     ids
@@ -66,10 +59,7 @@ pub fn kept(z: &[f32], ranking: &[u32], params: &RowParams) -> usize {
     let s = params.scale;
     let row_max = z[ranking[0] as usize];
 
-    let mut n = ranking
-        .iter()
-        .take_while(|&&id| (z[id as usize] - row_max) * s >= params.min_p_log2)
-        .count();
+    let mut n = ranking.iter().take_while(|&&id| (z[id as usize] - row_max) * s >= params.min_p_log2).count();
     n = n.min(params.top_k as usize);
     if params.top_p == TOP_P_OFF {
         return n;
@@ -130,10 +120,7 @@ pub fn sample(
         (first + pick_token(&weights, draw.token).expect("a tile with mass has weight")) as u32
     };
 
-    let mut sampled = Sampled {
-        token,
-        ..Sampled::default()
-    };
+    let mut sampled = Sampled { token, ..Sampled::default() };
     if params.logprobs {
         let records = tile_records(&z, &flags(z.len(), &ranking), s);
         let log2_total = log2_ratio(total_mass(&records, row_max, s), UNIT_BITS);

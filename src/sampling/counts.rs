@@ -85,11 +85,7 @@ pub fn biased(z: f32, bias: f32) -> f32 {
 pub fn penalised(z: f32, count: TokenCount, params: &RowParams) -> f32 {
     let mut z = z;
     if count != TokenCount::default() && params.repetition != 1.0 {
-        z = if z > 0.0 {
-            z / params.repetition
-        } else {
-            z * params.repetition
-        };
+        z = if z > 0.0 { z / params.repetition } else { z * params.repetition };
     }
     if count.output > 0 {
         z = (-params.frequency).mul_add(count.output as f32, z) - params.presence;
@@ -108,13 +104,7 @@ mod tests {
         let mut counts = before.clone();
         counts.push(1);
         counts.push(9);
-        assert_eq!(
-            counts.get(1),
-            TokenCount {
-                prompt: 2,
-                output: 1
-            }
-        );
+        assert_eq!(counts.get(1), TokenCount { prompt: 2, output: 1 });
         assert_eq!(counts.len(), 3);
         assert!(counts.pop(9) && counts.pop(1));
         assert!(!counts.pop(1) && !counts.pop(9) && !counts.pop(77));
@@ -135,10 +125,7 @@ mod tests {
         assert_eq!(penalised(3.0, count(4, 0), &params), 1.5);
         assert_eq!(penalised(-3.0, count(4, 0), &params), -6.0);
         assert_eq!(penalised(3.0, count(0, 2), &params), 1.5 - 1.0 - 0.25);
-        assert_eq!(
-            penalised(f32::NEG_INFINITY, count(0, 2), &params),
-            f32::NEG_INFINITY
-        );
+        assert_eq!(penalised(f32::NEG_INFINITY, count(0, 2), &params), f32::NEG_INFINITY);
         assert_eq!(biased(1.0, -100.0), -99.0);
         assert_eq!(biased(f32::MAX, f32::MAX), f32::MAX);
         assert_eq!(biased(1.0, f32::NEG_INFINITY), f32::NEG_INFINITY);

@@ -24,21 +24,16 @@ impl LegalSet<'_> {
             LegalSet::All => return Ok(()),
             LegalSet::Ids(ids) => {
                 if let Some(pair) = ids.windows(2).find(|pair| pair[0] >= pair[1]) {
-                    format!(
-                        "legal ids must be strictly ascending, got {} before {}",
-                        pair[0], pair[1]
-                    )
+                    format!("legal ids must be strictly ascending, got {} before {}", pair[0], pair[1])
                 } else if let Some(last) = ids.last().filter(|&&id| id as usize >= width) {
                     format!("legal id {last} is not below the width of the logits, {width}")
                 } else {
                     return Ok(());
                 }
             }
-            LegalSet::Bitmap(words) if words.len() < width.div_ceil(32) => format!(
-                "a bitmap for {width} ids needs {} words, got {}",
-                width.div_ceil(32),
-                words.len()
-            ),
+            LegalSet::Bitmap(words) if words.len() < width.div_ceil(32) => {
+                format!("a bitmap for {width} ids needs {} words, got {}", width.div_ceil(32), words.len())
+            }
             LegalSet::Bitmap(_) => return Ok(()),
         };
         Err(Error::new(ErrorKind::InvalidParameter, problem))

@@ -65,9 +65,7 @@ impl<'a> LogitsBatch<'a> {
     pub fn new(data: Logits<'a>, rows: usize, stride: usize, width: usize) -> Result<Self> {
         let needed = match rows.checked_sub(1) {
             None => Some(0),
-            Some(before) => before
-                .checked_mul(stride)
-                .and_then(|n| n.checked_add(width)),
+            Some(before) => before.checked_mul(stride).and_then(|n| n.checked_add(width)),
         };
         if stride < width || needed.is_none_or(|n| n > data.width()) {
             return Err(Error::new(
@@ -79,12 +77,7 @@ impl<'a> LogitsBatch<'a> {
                 ),
             ));
         }
-        Ok(LogitsBatch {
-            data,
-            rows,
-            stride,
-            width,
-        })
+        Ok(LogitsBatch { data, rows, stride, width })
     }
 
     /// Number of rows.

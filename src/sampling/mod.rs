@@ -56,10 +56,7 @@ pub use order::{Cutoff, ILLEGAL, canonical, key, key_to_f32, order, order_to_cut
 pub use params::{RowParams, SamplingParams, TOP_P_OFF};
 pub use philox::{Draw, philox4x32_10, stream};
 pub use sampled::{Sampled, no_legal_token};
-pub use tile::{
-    MAX_WIDTH, TILE, TileRecord, UNIT_BITS, mass, pick_tile, pick_token, scale_draw, total_mass,
-};
+pub use tile::{MAX_WIDTH, TILE, TileRecord, UNIT_BITS, mass, pick_tile, pick_token, scale_draw, total_mass};
 pub use weight::{
-    Scale24, WEIGHT_BITS, exp2, log_probability, log2_ratio, log2_unit, scale24, truncate, weight,
-    weight_f32,
+    Scale24, WEIGHT_BITS, exp2, log_probability, log2_ratio, log2_unit, scale24, truncate, weight, weight_f32,
 };

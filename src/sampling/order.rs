@@ -56,10 +56,7 @@ pub struct Cutoff {
 
 impl Cutoff {
     /// Keeps every legal token.
-    pub const NONE: Cutoff = Cutoff {
-        z: -f32::MAX,
-        id: u32::MAX,
-    };
+    pub const NONE: Cutoff = Cutoff { z: -f32::MAX, id: u32::MAX };
 
     /// Whether the token `id` with canonical logit `z` is kept.
     #[inline(always)]
@@ -69,20 +66,13 @@ impl Cutoff {
 
     /// The stricter of two cut-offs.
     pub fn stricter(self, other: Cutoff) -> Cutoff {
-        if order(self.z, self.id) >= order(other.z, other.id) {
-            self
-        } else {
-            other
-        }
+        if order(self.z, self.id) >= order(other.z, other.id) { self } else { other }
     }
 }
 
 /// The cut-off after the token with this [`order`].
 pub fn order_to_cutoff(order: u64) -> Cutoff {
-    Cutoff {
-        z: key_to_f32((order >> 32) as u32),
-        id: !(order as u32),
-    }
+    Cutoff { z: key_to_f32((order >> 32) as u32), id: !(order as u32) }
 }
 
 #[cfg(test)]

@@ -133,11 +133,7 @@ impl SamplingParams {
             return refuse("top_logprobs", self.top_logprobs, "0 to 20");
         }
         if self.top_logprobs > 0 && !self.logprobs {
-            return refuse(
-                "top_logprobs",
-                self.top_logprobs,
-                "0 unless logprobs is set",
-            );
+            return refuse("top_logprobs", self.top_logprobs, "0 unless logprobs is set");
         }
         let mut ids: Vec<u32> = Vec::with_capacity(self.logit_bias.len());
         for &(id, bias) in &self.logit_bias {
@@ -160,11 +156,7 @@ impl SamplingParams {
     /// The parameters as a row's kernel uses them. They must be valid.
     pub fn row_params(&self) -> RowParams {
         let greedy = self.temperature == 0.0;
-        let temperature = if greedy {
-            1.0
-        } else {
-            f64::from(self.temperature)
-        };
+        let temperature = if greedy { 1.0 } else { f64::from(self.temperature) };
         RowParams {
             scale: (std::f64::consts::LOG2_E / temperature) as f32,
             min_p_log2: if self.min_p >= f32::MIN_POSITIVE {
@@ -177,11 +169,7 @@ impl SamplingParams {
             } else {
                 TOP_P_OFF
             },
-            top_k: if self.top_k == 0 {
-                u32::MAX
-            } else {
-                self.top_k
-            },
+            top_k: if self.top_k == 0 { u32::MAX } else { self.top_k },
             repetition: self.repetition_penalty,
             frequency: self.frequency_penalty,
             presence: self.presence_penalty,
@@ -191,10 +179,7 @@ impl SamplingParams {
 }
 
 fn refuse(name: &str, value: impl std::fmt::Display, range: &str) -> Result<()> {
-    Err(Error::new(
-        ErrorKind::InvalidParameter,
-        format!("{name} is {value}; it must be {range}"),
-    ))
+    Err(Error::new(ErrorKind::InvalidParameter, format!("{name} is {value}; it must be {range}")))
 }
 
 #[cfg(test)]
@@ -217,9 +202,7 @@ mod tests {
     fn refusals_name_the_parameter_and_its_range() {
         type Change = fn(&mut SamplingParams);
         let cases: [(&str, Change); 16] = [
-            ("temperature is -1; it must be 0, or", |p| {
-                p.temperature = -1.0
-            }),
+            ("temperature is -1; it must be 0, or", |p| p.temperature = -1.0),
             ("temperature is NaN", |p| p.temperature = f32::NAN),
             ("temperature is inf", |p| p.temperature = f32::INFINITY),
             ("temperature is 0.00001", |p| p.temperature = 1e-5),
@@ -227,34 +210,18 @@ mod tests {
             ("top_p is 1.5; it must be 0 to 1", |p| p.top_p = 1.5),
             ("min_p is -0.1", |p| p.min_p = -0.1),
             ("repetition_penalty is 0", |p| p.repetition_penalty = 0.0),
-            ("frequency_penalty is NaN", |p| {
-                p.frequency_penalty = f32::NAN
-            }),
-            ("presence_penalty is inf", |p| {
-                p.presence_penalty = f32::INFINITY
-            }),
+            ("frequency_penalty is NaN", |p| p.frequency_penalty = f32::NAN),
+            ("presence_penalty is inf", |p| p.presence_penalty = f32::INFINITY),
             ("top_logprobs is 21", |p| p.top_logprobs = 21),
-            ("top_logprobs is 2; it must be 0 unless", |p| {
-                p.top_logprobs = 2
+            ("top_logprobs is 2; it must be 0 unless", |p| p.top_logprobs = 2),
+            ("a token id in logit_bias is 100; it must be below 100", |p| {
+                p.logit_bias = vec![(100, 1.0)];
             }),
-            (
-                "a token id in logit_bias is 100; it must be below 100",
-                |p| {
-                    p.logit_bias = vec![(100, 1.0)];
-                },
-            ),
-            ("logit_bias of token 3 is NaN", |p| {
-                p.logit_bias = vec![(3, f32::NAN)]
+            ("logit_bias of token 3 is NaN", |p| p.logit_bias = vec![(3, f32::NAN)]),
+            ("logit_bias of token 3 is inf", |p| p.logit_bias = vec![(3, f32::INFINITY)]),
+            ("a token id in logit_bias is 3; it must be given only once", |p| {
+                p.logit_bias = vec![(3, 1.0), (2, 1.0), (3, 0.0)];
             }),
-            ("logit_bias of token 3 is inf", |p| {
-                p.logit_bias = vec![(3, f32::INFINITY)]
-            }),
-            (
-                "a token id in logit_bias is 3; it must be given only once",
-                |p| {
-                    p.logit_bias = vec![(3, 1.0), (2, 1.0), (3, 0.0)];
-                },
-            ),
         ];
         for (start, change) in cases {
             let message = message(change);
@@ -262,10 +229,7 @@ mod tests {
         }
         assert_eq!(message(|p| p.temperature = 0.0), "");
         assert_eq!(message(|p| p.temperature = 1e-4), "");
-        assert_eq!(
-            message(|p| p.logit_bias = vec![(99, f32::NEG_INFINITY)]),
-            ""
-        );
+        assert_eq!(message(|p| p.logit_bias = vec![(99, f32::NEG_INFINITY)]), "");
         assert!(SamplingParams::default().validate(0).is_err());
         assert!(SamplingParams::default().validate(MAX_WIDTH + 1).is_err());
     }
@@ -286,10 +250,7 @@ mod tests {
         assert_eq!(row.scale, std::f32::consts::LOG2_E);
         assert_eq!((row.top_p, row.top_k, row.greedy), (1 << 31, 7, 1));
         assert_eq!(row.min_p_log2, -3.0);
-        let least = SamplingParams {
-            top_p: 1.0 - f32::EPSILON / 2.0,
-            ..SamplingParams::default()
-        };
+        let least = SamplingParams { top_p: 1.0 - f32::EPSILON / 2.0, ..SamplingParams::default() };
         assert!(least.row_params().top_p < TOP_P_OFF && least.row_params().has_truncation());
     }
 }

@@ -53,10 +53,7 @@ impl Draw {
     pub fn new(seed: u64, position: u64, stream: u32) -> Self {
         let counter = [position as u32, (position >> 32) as u32, stream, 0];
         let [a, b, c, d] = philox4x32_10(counter, [seed as u32, (seed >> 32) as u32]);
-        Draw {
-            tile: u64::from(a) | u64::from(b) << 32,
-            token: u64::from(c) | u64::from(d) << 32,
-        }
+        Draw { tile: u64::from(a) | u64::from(b) << 32, token: u64::from(c) | u64::from(d) << 32 }
     }
 }
 
@@ -68,16 +65,8 @@ mod tests {
     #[test]
     fn known_answers() {
         let cases = [
-            (
-                [0; 4],
-                [0; 2],
-                [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8],
-            ),
-            (
-                [u32::MAX; 4],
-                [u32::MAX; 2],
-                [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd],
-            ),
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
             (
                 [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
                 [0xa409_3822, 0x299f_31d0],

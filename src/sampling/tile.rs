@@ -38,11 +38,7 @@ const _: () = assert!(size_of::<TileRecord>() == 16);
 
 impl TileRecord {
     /// A tile without a legal token.
-    pub const EMPTY: TileRecord = TileRecord {
-        sum: 0,
-        max: f32::NEG_INFINITY,
-        reserved: 0,
-    };
+    pub const EMPTY: TileRecord = TileRecord { sum: 0, max: f32::NEG_INFINITY, reserved: 0 };
 }
 
 /// ⌊S · P((a − z*)·s) · 2^10⌋: a weight of a tile with maximum `a`, or a sum of them (≤ 2^40), in
@@ -96,11 +92,7 @@ mod tests {
     use super::*;
 
     fn record(sum: u64, max: f32) -> TileRecord {
-        TileRecord {
-            sum,
-            max,
-            reserved: 0,
-        }
+        TileRecord { sum, max, reserved: 0 }
     }
 
     #[test]
@@ -108,14 +100,9 @@ mod tests {
         let weights = [0, 1, 0, 2, 1, 0];
         // Total 4: each quarter of the draws is one unit of weight.
         let quarter = 1u64 << 62;
-        for (draw, position) in [
-            (0, 1),
-            (quarter - 1, 1),
-            (quarter, 3),
-            (3 * quarter - 1, 3),
-            (3 * quarter, 4),
-            (u64::MAX, 4),
-        ] {
+        for (draw, position) in
+            [(0, 1), (quarter - 1, 1), (quarter, 3), (3 * quarter - 1, 3), (3 * quarter, 4), (u64::MAX, 4)]
+        {
             assert_eq!(pick_token(&weights, draw), Some(position), "{draw:#x}");
         }
         assert_eq!(pick_token(&[], 0), None);
@@ -138,14 +125,9 @@ mod tests {
         ];
         // With s = 1 the masses are ¼, ½, ¼ of the total.
         let quarter = 1u64 << 62;
-        for (draw, tile) in [
-            (0, 1),
-            (quarter - 1, 1),
-            (quarter, 3),
-            (3 * quarter - 1, 3),
-            (3 * quarter, 4),
-            (u64::MAX, 4),
-        ] {
+        for (draw, tile) in
+            [(0, 1), (quarter - 1, 1), (quarter, 3), (3 * quarter - 1, 3), (3 * quarter, 4), (u64::MAX, 4)]
+        {
             assert_eq!(pick_tile(&records, 2.0, 1.0, draw), Some(tile), "{draw:#x}");
         }
         assert_eq!(pick_tile(&[TileRecord::EMPTY], 0.0, 1.0, 0), None);

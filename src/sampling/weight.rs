@@ -101,15 +101,9 @@ pub fn scale24(a: f32, row_max: f32, s: f32) -> Scale24 {
     if x >= -40.0 {
         let x = if x < 0.0 { x } else { 0.0 };
         let bits = exp2(x).to_bits();
-        Scale24 {
-            mantissa: bits & 0x007f_ffff | 0x0080_0000,
-            down: 127 - (bits >> 23),
-        }
+        Scale24 { mantissa: bits & 0x007f_ffff | 0x0080_0000, down: 127 - (bits >> 23) }
     } else {
-        Scale24 {
-            mantissa: 0,
-            down: 0,
-        }
+        Scale24 { mantissa: 0, down: 0 }
     }
 }
 
@@ -182,10 +176,7 @@ mod tests {
 
     #[test]
     fn scales_have_24_bits() {
-        let one = Scale24 {
-            mantissa: 1 << 23,
-            down: 0,
-        };
+        let one = Scale24 { mantissa: 1 << 23, down: 0 };
         assert_eq!(scale24(5.0, 5.0, 1.0), one);
         assert_eq!(scale24(-35.0, 5.0, 1.0).down, 40);
         assert_eq!(scale24(-35.001, 5.0, 1.0).mantissa, 0);

@@ -140,8 +140,13 @@ pub fn json_object() -> Ir {
     ir.finish(root)
 }
 
-/// Counts values and nesting, on a stack of its own.
-fn check_size(document: &Value, limits: &SchemaLimits) -> Result<()> {
+/// Checks the number of values and the nesting of a document, on a stack of its own. [`lower`] does so
+/// itself; this is for callers that recurse into the document before.
+///
+/// # Errors
+///
+/// [`LimitExceeded`](ErrorKind::LimitExceeded).
+pub fn check_size(document: &Value, limits: &SchemaLimits) -> Result<()> {
     const STACK_BOUND: usize = 256;
     let max_depth = limits.max_depth.min(STACK_BOUND);
     let exceeded = |what: String| Err(Error::new(ErrorKind::LimitExceeded, what));

@@ -4,6 +4,8 @@ mod check;
 mod grammar;
 pub mod layout;
 mod pack;
+mod tighten;
 
 pub use grammar::{Grammar, Header, MAGIC, Section, VERSION};
 pub use pack::{DEFAULT_MAX_BYTES, pack};
+pub use tighten::tighten;

@@ -14,9 +14,7 @@ use crate::random::{Random, bitmap};
 fn softmax(row: &[f32], legal: impl Fn(u32) -> bool, temperature: f64) -> Vec<f64> {
     let legal: Vec<bool> = (0..row.len() as u32).map(legal).collect();
     let kept = row.iter().zip(&legal).filter(|entry| *entry.1);
-    let max = kept
-        .map(|entry| f64::from(*entry.0))
-        .fold(f64::MIN, f64::max);
+    let max = kept.map(|entry| f64::from(*entry.0)).fold(f64::MIN, f64::max);
     let weigh = |(&z, &legal): (&f32, &bool)| match legal {
         true => ((f64::from(z) - max) / temperature).exp(),
         false => 0.0,
@@ -68,9 +66,8 @@ const DRAWS: u64 = 200_000;
 
 fn rows() -> Vec<(&'static str, Vec<f32>)> {
     let mut random = Random(1);
-    let mut normal = |n: usize, spread: f64| -> Vec<f32> {
-        (0..n).map(|_| (random.normal() * spread) as f32).collect()
-    };
+    let mut normal =
+        |n: usize, spread: f64| -> Vec<f32> { (0..n).map(|_| (random.normal() * spread) as f32).collect() };
     let mut peaked = normal(1100, 1.0);
     for (i, z) in peaked.iter_mut().step_by(97).enumerate() {
         *z += 10.0 - i as f32 / 2.0;
@@ -80,10 +77,7 @@ fn rows() -> Vec<(&'static str, Vec<f32>)> {
         ("broad", normal(1300, 4.0)),
         ("peaked", peaked),
         ("equal", vec![3.0; 200]),
-        (
-            "geometric",
-            (0..500).map(|id| -(id as f32) / 50.0).collect(),
-        ),
+        ("geometric", (0..500).map(|id| -(id as f32) / 50.0).collect()),
         ("two", vec![0.0, 1.0]),
     ]
 }
@@ -105,16 +99,9 @@ fn draw(row: &[f32], legal: LegalSet, params: &SamplingParams, seed: u64) -> Has
 #[test]
 fn frequencies_are_those_of_softmax() {
     for (seed, (name, row)) in rows().into_iter().enumerate() {
-        let temperatures = if seed == 0 {
-            &[1.0, 0.6, 1.7][..]
-        } else {
-            &[1.0]
-        };
+        let temperatures = if seed == 0 { &[1.0, 0.6, 1.7][..] } else { &[1.0] };
         for &temperature in temperatures {
-            let params = SamplingParams {
-                temperature,
-                ..SamplingParams::default()
-            };
+            let params = SamplingParams { temperature, ..SamplingParams::default() };
             let observed = draw(&row, LegalSet::All, &params, seed as u64);
             let expected = softmax(&row, |_| true, temperature.into());
             let score = chi_square(&observed, &expected, DRAWS);
@@ -143,11 +130,7 @@ fn frequencies_after_truncation() {
         let p = softmax(&row, |_| true, 1.0);
         let mut ranked: Vec<u32> = (0..row.len() as u32).collect();
         ranked.sort_by(|&a, &b| row[b as usize].total_cmp(&row[a as usize]));
-        let params = SamplingParams {
-            top_k: 40,
-            top_p: 0.8,
-            ..SamplingParams::default()
-        };
+        let params = SamplingParams { top_k: 40, top_p: 0.8, ..SamplingParams::default() };
         ranked.truncate(40);
         let total: f64 = ranked.iter().map(|&id| p[id as usize]).sum();
         let mut prefix = 0.0;
@@ -176,19 +159,14 @@ fn wrong_samplers_are_found() {
 
     let by = |a: &u32, b: &u32| expected[*a as usize].total_cmp(&expected[*b as usize]);
     let likeliest = (0..row.len() as u32).max_by(by).unwrap();
-    let all_but_one: Vec<u32> = (0..row.len() as u32)
-        .filter(|&id| id != likeliest)
-        .collect();
+    let all_but_one: Vec<u32> = (0..row.len() as u32).filter(|&id| id != likeliest).collect();
     assert!(score(row, LegalSet::Ids(&all_but_one), &params) > SUSPICIOUS);
 
     // One id in a hundred is dropped.
     let most: Vec<u32> = (0..row.len() as u32).filter(|id| id % 100 != 7).collect();
     assert!(score(row, LegalSet::Ids(&most), &params) > SUSPICIOUS);
 
-    let warmer = SamplingParams {
-        temperature: 1.05,
-        ..SamplingParams::default()
-    };
+    let warmer = SamplingParams { temperature: 1.05, ..SamplingParams::default() };
     assert!(score(row, LegalSet::All, &warmer) > SUSPICIOUS);
 
     let mut shifted = row.clone();
@@ -202,18 +180,10 @@ fn total_variation_to_softmax() {
     let mut random = Random(2);
     let mut worst = 0f64;
     let mut all = rows();
-    all.push((
-        "wide",
-        (0..100_000).map(|_| random.normal() as f32 * 3.0).collect(),
-    ));
+    all.push(("wide", (0..100_000).map(|_| random.normal() as f32 * 3.0).collect()));
     for (name, row) in all {
         for temperature in [0.3, 1.0, 2.0] {
-            let s = SamplingParams {
-                temperature,
-                ..SamplingParams::default()
-            }
-            .row_params()
-            .scale;
+            let s = SamplingParams { temperature, ..SamplingParams::default() }.row_params().scale;
             let records = reference::tile_records(&row, &vec![true; row.len()], s);
             let row_max = row.iter().copied().fold(f32::MIN, f32::max);
             let total = total_mass(&records, row_max, s) as f64;
@@ -242,9 +212,7 @@ fn log_probabilities_are_those_of_softmax() {
     let mut worst = 0f64;
     for (name, row) in rows() {
         let forbidden = row.len() as u32 / 2;
-        let ids: Vec<u32> = (0..row.len() as u32)
-            .filter(|&id| id != forbidden)
-            .collect();
+        let ids: Vec<u32> = (0..row.len() as u32).filter(|&id| id != forbidden).collect();
         for temperature in [1.0f32, 0.5, 0.0] {
             let params = SamplingParams {
                 temperature,
@@ -253,11 +221,7 @@ fn log_probabilities_are_those_of_softmax() {
                 top_logprobs: 20,
                 ..SamplingParams::default()
             };
-            let at = if temperature == 0.0 {
-                1.0
-            } else {
-                f64::from(temperature)
-            };
+            let at = if temperature == 0.0 { 1.0 } else { f64::from(temperature) };
             let exact = softmax(&row, |id| id != forbidden, at);
             let counts = TokenCounts::default();
             let draw = Draw::new(1, 2, 3);
@@ -278,22 +242,12 @@ fn log_probabilities_are_those_of_softmax() {
 
 #[test]
 fn a_single_legal_token_has_probability_one() {
-    let params = SamplingParams {
-        logprobs: true,
-        ..SamplingParams::default()
-    };
+    let params = SamplingParams { logprobs: true, ..SamplingParams::default() };
     let mut scratch = SamplerScratch::default();
     let (row, legal) = ([1.0, -7.5, 3.0], LegalSet::Ids(&[1]));
     let draw = Draw::new(5, 5, 5);
     let counts = TokenCounts::default();
-    let got = cpu::sample(
-        Logits::F32(&row),
-        legal,
-        &params,
-        &counts,
-        draw,
-        &mut scratch,
-    );
+    let got = cpu::sample(Logits::F32(&row), legal, &params, &counts, draw, &mut scratch);
     let got = got.unwrap();
     assert_eq!((got.token, got.logprob), (1, Some(0.0)));
 }

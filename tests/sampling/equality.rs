@@ -2,9 +2,7 @@
 
 use warpgrammar::cpu::sampler::{self as cpu, SamplerScratch, Simd};
 use warpgrammar::reference::sampler as reference;
-use warpgrammar::sampling::{
-    Draw, LegalSet, Logits, Sampled, SamplingParams, TILE, TileRecord, TokenCounts,
-};
+use warpgrammar::sampling::{Draw, LegalSet, Logits, Sampled, SamplingParams, TILE, TileRecord, TokenCounts};
 use warpgrammar::{ErrorKind, Result};
 
 use crate::random::{self, Random};
@@ -17,11 +15,7 @@ fn bits(result: Result<Sampled>) -> std::result::Result<Bits, ErrorKind> {
     match result {
         Ok(sampled) => {
             let top = sampled.top.iter().map(|&(id, z)| (id, z.to_bits()));
-            Ok(Bits(
-                sampled.token,
-                sampled.logprob.map(f32::to_bits),
-                top.collect(),
-            ))
+            Ok(Bits(sampled.token, sampled.logprob.map(f32::to_bits), top.collect()))
         }
         Err(error) => Err(error.kind()),
     }
@@ -30,10 +24,7 @@ fn bits(result: Result<Sampled>) -> std::result::Result<Bits, ErrorKind> {
 /// Runs `cases` random cases of up to `width` ids; the number that had no legal token.
 fn compare(seed: u64, cases: usize, width: impl Fn(&mut Random) -> usize) -> usize {
     let mut random = Random(seed);
-    let mut scratches: Vec<_> = Simd::available()
-        .into_iter()
-        .map(SamplerScratch::new)
-        .collect();
+    let mut scratches: Vec<_> = Simd::available().into_iter().map(SamplerScratch::new).collect();
     let mut failures = 0;
     for case in 0..cases {
         let width = width(&mut random);
@@ -45,30 +36,15 @@ fn compare(seed: u64, cases: usize, width: impl Fn(&mut Random) -> usize) -> usi
         let counts = random::counts(&mut random, width);
         let draw = match random.below(20) {
             0 => Draw { tile: 0, token: 0 },
-            1 => Draw {
-                tile: u64::MAX,
-                token: u64::MAX,
-            },
+            1 => Draw { tile: u64::MAX, token: u64::MAX },
             _ => Draw::new(params.seed, random.next(), 0),
         };
-        let expected = bits(reference::sample(
-            row.logits(),
-            LegalSet::Bitmap(&bitmap),
-            &params,
-            &counts,
-            draw,
-        ));
+        let expected =
+            bits(reference::sample(row.logits(), LegalSet::Bitmap(&bitmap), &params, &counts, draw));
         failures += usize::from(expected == Err(ErrorKind::NoLegalToken));
         for legal in random::forms(&ids, &bitmap, width) {
             for (scratch, simd) in scratches.iter_mut().zip(Simd::available()) {
-                let got = bits(cpu::sample(
-                    row.logits(),
-                    legal,
-                    &params,
-                    &counts,
-                    draw,
-                    scratch,
-                ));
+                let got = bits(cpu::sample(row.logits(), legal, &params, &counts, draw, scratch));
                 let form = match legal {
                     LegalSet::All => "all",
                     LegalSet::Ids(_) => "ids",
@@ -129,12 +105,7 @@ fn truncations_of_flat_and_tied_rows() {
             (300, 0.99, 0.0),
             (0, 0.999_999_9, 0.0),
         ] {
-            let params = SamplingParams {
-                top_k,
-                top_p,
-                min_p,
-                ..SamplingParams::default()
-            };
+            let params = SamplingParams { top_k, top_p, min_p, ..SamplingParams::default() };
             for position in 0..3 {
                 let draw = Draw::new(9, position, 0);
                 let counts = TokenCounts::default();
@@ -153,14 +124,8 @@ fn top_p_that_ends_on_an_edge() {
     let mut scratch = SamplerScratch::default();
     for width in [16, 1024, 8192, 65_536] {
         let row = vec![2.0f32; width];
-        let params = SamplingParams {
-            top_p: 0.5,
-            ..SamplingParams::default()
-        };
-        let draw = Draw {
-            tile: u64::MAX,
-            token: u64::MAX,
-        };
+        let params = SamplingParams { top_p: 0.5, ..SamplingParams::default() };
+        let draw = Draw { tile: u64::MAX, token: u64::MAX };
         let counts = TokenCounts::default();
         let (logits, legal) = (Logits::F32(&row), LegalSet::All);
         let got = cpu::sample(logits, legal, &params, &counts, draw, &mut scratch).unwrap();
@@ -180,16 +145,11 @@ fn records_do_not_depend_on_the_split() {
         let random::Row::F32(row) = random::row(&mut random, width) else {
             continue;
         };
-        let params = SamplingParams {
-            temperature: 0.8,
-            ..SamplingParams::default()
-        };
+        let params = SamplingParams { temperature: 0.8, ..SamplingParams::default() };
         let counts = TokenCounts::default();
         let mut records = |row: &[f32]| -> Vec<TileRecord> {
             let legal = LegalSet::All;
-            cpu::tile_records(Logits::F32(row), legal, &params, &counts, &mut scratch)
-                .unwrap()
-                .to_vec()
+            cpu::tile_records(Logits::F32(row), legal, &params, &counts, &mut scratch).unwrap().to_vec()
         };
         let whole = records(&row);
         let mut merged = Vec::new();
@@ -202,10 +162,7 @@ fn records_do_not_depend_on_the_split() {
         assert_eq!(merged, whole);
         let z = reference::adjusted(Logits::F32(&row), LegalSet::All, &params, &counts);
         let all = vec![true; width];
-        assert_eq!(
-            reference::tile_records(&z, &all, params.row_params().scale),
-            whole
-        );
+        assert_eq!(reference::tile_records(&z, &all, params.row_params().scale), whole);
     }
 }
 
@@ -213,11 +170,7 @@ fn records_do_not_depend_on_the_split() {
 fn a_wrong_legal_set_is_refused() {
     let mut scratch = SamplerScratch::default();
     let row = [0.0; 40];
-    for legal in [
-        LegalSet::Ids(&[4, 3]),
-        LegalSet::Ids(&[40]),
-        LegalSet::Bitmap(&[u32::MAX]),
-    ] {
+    for legal in [LegalSet::Ids(&[4, 3]), LegalSet::Ids(&[40]), LegalSet::Bitmap(&[u32::MAX])] {
         let error = cpu::sample(
             Logits::F32(&row),
             legal,

@@ -122,9 +122,7 @@ pub fn legal_ids(random: &mut Random, width: usize) -> Vec<u32> {
             all.filter(|&id| keep[id as usize / run]).collect()
         }
         _ => {
-            let mut ids: Vec<u32> = (0..random.below(30))
-                .map(|_| random.below(width) as u32)
-                .collect();
+            let mut ids: Vec<u32> = (0..random.below(30)).map(|_| random.below(width) as u32).collect();
             ids.sort_unstable();
             ids.dedup();
             ids
@@ -147,11 +145,7 @@ pub fn bitmap(ids: &[u32], width: usize) -> Vec<u32> {
 /// Any combination of parameters.
 pub fn params(random: &mut Random, width: usize) -> SamplingParams {
     let or_off = |random: &mut Random, off: f32, values: &[f32]| {
-        if random.chance(60) {
-            off
-        } else {
-            random.pick(values)
-        }
+        if random.chance(60) { off } else { random.pick(values) }
     };
     let logprobs = random.chance(30);
     let mut params = SamplingParams {
@@ -161,22 +155,14 @@ pub fn params(random: &mut Random, width: usize) -> SamplingParams {
         } else {
             random.pick(&[1, 2, 5, 50, 1000, 4096, 5000, 100_000, u32::MAX])
         },
-        top_p: or_off(
-            random,
-            1.0,
-            &[0.0, 1e-30, 0.1, 0.5, 0.9, 0.999, 0.999_999_9],
-        ),
+        top_p: or_off(random, 1.0, &[0.0, 1e-30, 0.1, 0.5, 0.9, 0.999, 0.999_999_9]),
         min_p: or_off(random, 0.0, &[1e-30, 1e-6, 0.01, 0.3, 1.0]),
         repetition_penalty: or_off(random, 1.0, &[0.5, 1.1, 2.0, 1e-30]),
         frequency_penalty: or_off(random, 0.0, &[0.5, -1.5, 2.0, 3e38]),
         presence_penalty: or_off(random, 0.0, &[0.5, -1.5, 2.0, -3e38]),
         seed: random.next(),
         logprobs,
-        top_logprobs: if logprobs {
-            random.pick(&[0, 1, 5, 20])
-        } else {
-            0
-        },
+        top_logprobs: if logprobs { random.pick(&[0, 1, 5, 20]) } else { 0 },
         ..SamplingParams::default()
     };
     if random.chance(30) {

@@ -11,10 +11,8 @@ use crate::random::Random;
 fn kept(z: &[f32], ranking: &[u32], params: &SamplingParams) -> Option<usize> {
     let temperature = f64::from(params.temperature);
     let max = f64::from(z[ranking[0] as usize]);
-    let weights: Vec<f64> = ranking
-        .iter()
-        .map(|&id| ((f64::from(z[id as usize]) - max) / temperature).exp())
-        .collect();
+    let weights: Vec<f64> =
+        ranking.iter().map(|&id| ((f64::from(z[id as usize]) - max) / temperature).exp()).collect();
     let near = |a: f64, b: f64| (a - b).abs() < 2e-6 * b.abs();
 
     let min_p = f64::from(params.min_p);
@@ -48,9 +46,7 @@ fn sets_agree_with_plain_mathematics() {
     for _ in 0..4_000 {
         let width = 1 + random.below(3_000);
         let spread = random.pick(&[0.3, 1.0, 3.0, 8.0]);
-        let z: Vec<f32> = (0..width)
-            .map(|_| (random.normal() * spread) as f32)
-            .collect();
+        let z: Vec<f32> = (0..width).map(|_| (random.normal() * spread) as f32).collect();
         let params = SamplingParams {
             temperature: random.pick(&[0.5, 1.0, 1.5]),
             top_k: random.pick(&[0, 0, 1, 7, 50, 1000]),
@@ -74,19 +70,12 @@ fn the_best_token_is_always_kept() {
     let ranking = reference::ranking(&z);
     assert_eq!(ranking, [1, 2, 0]);
     let off = SamplingParams::default().row_params();
-    let one = [
-        RowParams { top_p: 0, ..off },
-        RowParams { top_k: 1, ..off },
-        RowParams { top_p: 1, ..off },
-    ];
+    let one = [RowParams { top_p: 0, ..off }, RowParams { top_k: 1, ..off }, RowParams { top_p: 1, ..off }];
     for params in one {
         assert_eq!(reference::kept(&z, &ranking, &params), 1);
     }
     // Ties at the maximum pass min_p = 1.
-    let ties = RowParams {
-        min_p_log2: 0.0,
-        ..off
-    };
+    let ties = RowParams { min_p_log2: 0.0, ..off };
     assert_eq!(reference::kept(&z, &ranking, &ties), 2);
     assert_eq!(reference::kept(&z, &ranking, &off), 3);
     assert_eq!(off.top_p, TOP_P_OFF);
@@ -98,15 +87,8 @@ fn top_p_on_an_edge() {
     let z = [0.0; 4];
     let ranking = reference::ranking(&z);
     for (top_p, n) in [(0.25, 1), (0.5, 2), (0.75, 3), (0.750_1, 4), (0.249, 1)] {
-        let params = SamplingParams {
-            top_p,
-            ..SamplingParams::default()
-        };
-        assert_eq!(
-            reference::kept(&z, &ranking, &params.row_params()),
-            n,
-            "{top_p}"
-        );
+        let params = SamplingParams { top_p, ..SamplingParams::default() };
+        assert_eq!(reference::kept(&z, &ranking, &params.row_params()), n, "{top_p}");
     }
 }
 
@@ -116,11 +98,7 @@ fn a_void_truncation_gives_the_same_tokens() {
     let mut random = Random(2);
     let row: Vec<f32> = (0..3000).map(|_| random.normal() as f32).collect();
     let plain = SamplingParams::default();
-    let void = SamplingParams {
-        top_k: 3000,
-        min_p: 1e-9,
-        ..SamplingParams::default()
-    };
+    let void = SamplingParams { top_k: 3000, min_p: 1e-9, ..SamplingParams::default() };
     for position in 0..200 {
         let draw = Draw::new(1, position, 0);
         let sample = |params| {

@@ -177,7 +177,8 @@ impl Sequence {
         let mut open = 0.0_f32;
         for (span, &used) in self.spans.iter().zip(&self.used).filter(|(s, _)| s.kind == Kind::Text) {
             if span.affinity(&self.key) >= LABELLED {
-                labelled = (labelled.0 + 1, labelled.1 + usize::from(used == 0.0));
+                let fresh = used == 0.0 && span.bytes != self.current;
+                labelled = (labelled.0 + 1, labelled.1 + usize::from(fresh));
             }
             // Where any type will do, a string that the prompt labels is better than a guess.
             open = open.max(self.price(span) - used);

@@ -18,9 +18,9 @@ pub(super) const LABELLED: f32 = 4.5;
 const LABEL: usize = 3;
 
 /// Words that seldom open a value.
-const DULL: &str = " a an and are as at be but by can do for from had has have he her his how if in into is it its of on \
-                    or please she so than that the their them then there they this to was we were what when where \
-                    which who will with would you your ";
+const DULL: &str = " a an and are as at be but by can do for from had has have he her his how i if in into is it its of \
+                    on or please she so than that the their them then there they this to was we were what when \
+                    where which who will with would you your ";
 
 /// What a span can be the value of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +198,12 @@ fn spans_of_line(vocab: &dyn Tokens, line: &str, words: &[Word<'_>], recency: f3
                 _ => {}
             }
             if capitals(&words[k..]) > 0 && (k == clause || capitals(&words[k - 1..]) == 0) {
-                add(Kind::Text, name_end, if k == sentence && name_end == k { -4.0 } else { -0.5 }, 0);
+                let price = match stems[k] {
+                    0 if name_end == k => -9.0,
+                    _ if k == sentence && name_end == k => -4.0,
+                    _ => -0.5,
+                };
+                add(Kind::Text, name_end, price, 0);
             } else if long && word.text.contains(|c: char| c.is_ascii_digit()) {
                 add(Kind::Text, k, -1.5, 0);
             }

@@ -1,3 +1,8 @@
 //! The `warpgrammar` command line.
 
-fn main() {}
+#[path = "../cli/mod.rs"]
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,1 +1,55 @@
-//! model
+//! Where logits come from.
+//!
+//! The engine decides which tokens are legal and draws one; it never computes a logit. A program that
+//! decodes needs something that does, a [`LogitsSource`]: one forward pass for a batch of sequences.
+//! The command line comes with [`CopyModel`], which makes it usable, and its output readable, on a
+//! machine without any model's weights.
+//!
+//! ```text
+//! seq = source.start(prompt)
+//! loop: source.logits([seq …], out)   the engine masks, samples, advances
+//!       source.accept(seq, token)
+//! source.finish(seq)
+//! ```
+
+mod copy;
+mod tokens;
+
+pub use copy::CopyModel;
+pub use tokens::Tokens;
+
+use crate::error::Result;
+
+/// A sequence that a source is generating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeqId(pub u32);
+
+/// A source of logits for a batch of sequences.
+pub trait LogitsSource {
+    /// Logits in a row; at least the vocabulary's size.
+    fn width(&self) -> usize;
+
+    /// Begins a sequence after `prompt`, a list of token ids.
+    ///
+    /// # Errors
+    /// A prompt the source cannot take (too long for its context, ids it does not know).
+    fn start(&mut self, prompt: &[u32]) -> Result<SeqId>;
+
+    /// Writes the logits of the next token of every sequence into `out`, shaped `[seqs.len(), width]`.
+    ///
+    /// The same sequence must give the same row whatever else is in the batch: reproducible output
+    /// rests on it.
+    ///
+    /// # Errors
+    /// A failed forward pass. The sequences stay where they were.
+    ///
+    /// # Panics
+    /// If `out` has another shape, or a sequence is finished.
+    fn logits(&mut self, seqs: &[SeqId], out: &mut [f32]) -> Result<()>;
+
+    /// Appends the token that was drawn.
+    fn accept(&mut self, seq: SeqId, token: u32);
+
+    /// Forgets the sequence; its id may be given out again.
+    fn finish(&mut self, seq: SeqId);
+}

@@ -1,0 +1,297 @@
+//! What can be written on the command line.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use warpgrammar::automaton::{KeyOrder, Whitespace};
+use warpgrammar::engine::{Backend, Compiler, CompilerOptions};
+use warpgrammar::vocab::{TokenizerOptions, Vocabulary};
+use warpgrammar::{Error, ErrorKind, Result};
+
+/// Make a language model's output match a JSON Schema.
+#[derive(Debug, Parser)]
+#[command(name = "warpgrammar", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer every request of a batch file in the format of OpenAI's Batch API.
+    Batch(BatchArgs),
+    /// Write one text that matches a schema.
+    Generate(GenerateArgs),
+    /// Compile a schema and say whether it can be enforced, and at what size.
+    Check(CheckArgs),
+    /// Say whether a JSON text is one that could be generated for a schema.
+    Accept(AcceptArgs),
+    /// Print the automaton of a schema.
+    Inspect(InspectArgs),
+    /// Measure compile and mask times, and verdicts, over files in MaskBench's format.
+    Maskbench(MaskbenchArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct BatchArgs {
+    /// Requests, one JSON object a line.
+    pub input: PathBuf,
+    /// Where replies go, one a line, in the order of completion.
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Where lines that cannot be served go [default: OUTPUT with .errors before its extension].
+    #[arg(long)]
+    pub errors: Option<PathBuf>,
+    /// Go on where an earlier run stopped, instead of starting over.
+    #[arg(long)]
+    pub resume: bool,
+    /// Requests decoded at the same time.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub slots: u16,
+    /// Seeds the requests that name no seed, together with their custom_id.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The most tokens for requests that name no limit.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: u32,
+    /// Print the summary as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Threads that share the rows of a step [default: as many as the machine has].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// What computes masks and draws tokens.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: BackendArg,
+    #[command(flatten)]
+    pub vocab: VocabArgs,
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct GenerateArgs {
+    /// A JSON Schema.
+    pub schema: PathBuf,
+    /// The text to draw words from.
+    #[arg(long, default_value = "")]
+    pub prompt: String,
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The most tokens; the text is complete if the schema can be met with so few.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: u32,
+    /// 0 is greedy.
+    #[arg(long, default_value_t = 1.0)]
+    pub temperature: f32,
+    /// What computes masks and draws tokens.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: BackendArg,
+    #[command(flatten)]
+    pub vocab: VocabArgs,
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// A JSON Schema.
+    pub schema: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub vocab: VocabArgs,
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct AcceptArgs {
+    /// A JSON Schema.
+    pub schema: PathBuf,
+    /// A JSON text. It is taken byte for byte; only a line end at its end is dropped.
+    pub instance: PathBuf,
+    #[command(flatten)]
+    pub vocab: VocabArgs,
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// A JSON Schema.
+    pub schema: PathBuf,
+    /// Print a Graphviz digraph instead of a listing.
+    #[arg(long)]
+    pub dot: bool,
+    #[command(flatten)]
+    pub vocab: VocabArgs,
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct MaskbenchArgs {
+    /// A folder of files {"schema", "tests": [{"data", "valid"}]}.
+    pub dir: PathBuf,
+    /// Names of the files to use, separated by white space [default: every *.json in DIR].
+    #[arg(long)]
+    pub list: Option<PathBuf>,
+    /// Also write the result here, with a verdict for every file.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Threads. Times are only comparable with one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// Write instances with their declared keys in the schema's order.
+    #[arg(long)]
+    pub reorder: bool,
+    /// What computes masks.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: BackendArg,
+    #[command(flatten)]
+    pub vocab: VocabArgs,
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+}
+
+/// What computes masks and draws tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BackendArg {
+    /// The fast CPU backend.
+    #[default]
+    Cpu,
+    /// The plain interpreter that defines what is right; slow, for comparison.
+    Reference,
+}
+
+impl BackendArg {
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BackendArg::Cpu => "cpu",
+            BackendArg::Reference => "reference",
+        }
+    }
+}
+
+impl From<BackendArg> for Backend {
+    fn from(backend: BackendArg) -> Self {
+        match backend {
+            BackendArg::Cpu => Backend::Cpu,
+            BackendArg::Reference => Backend::Reference,
+        }
+    }
+}
+
+/// Which vocabulary.
+#[derive(Args, Debug)]
+pub struct VocabArgs {
+    /// o200k_base, cl100k_base, or the path of a tokenizer.json.
+    #[arg(long, default_value = "o200k_base", value_name = "NAME|FILE")]
+    pub vocab: String,
+    /// An id that ends the text, for a vocabulary read from a file; may be repeated.
+    #[arg(long = "stop-id", value_name = "ID")]
+    pub stop_ids: Vec<u32>,
+}
+
+impl VocabArgs {
+    /// Loads the vocabulary.
+    pub fn open(&self) -> Result<Arc<Vocabulary>> {
+        let path = Path::new(&self.vocab);
+        if path.extension().is_some() || path.components().count() > 1 {
+            let options = TokenizerOptions::new().stop_ids(&self.stop_ids);
+            return Vocabulary::from_file(path, &options).map(Arc::new);
+        }
+        if !self.stop_ids.is_empty() {
+            let message = "--stop-id is for vocabularies read from a file; built-in ones bring their own";
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+        Vocabulary::named(&self.vocab)
+    }
+}
+
+/// How a schema becomes a grammar.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct GrammarArgs {
+    /// Where white space may stand: compact (nowhere), flexible (in short runs), or indent=N.
+    #[arg(long, default_value = "flexible", value_parser = parse_whitespace)]
+    pub whitespace: Whitespace,
+    /// In which order declared keys may be written.
+    #[arg(long, value_enum, default_value_t)]
+    pub key_order: KeyOrderArg,
+    /// Take keywords that cannot be enforced as warnings; the output may then violate them.
+    #[arg(long)]
+    pub lenient: bool,
+}
+
+/// In which order declared keys may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum KeyOrderArg {
+    /// The schema's.
+    #[default]
+    Schema,
+    /// Any.
+    Any,
+}
+
+impl GrammarArgs {
+    /// A compiler for `vocab` with these options.
+    pub fn compiler(&self, vocab: &Arc<Vocabulary>) -> Result<Compiler> {
+        let mut options = CompilerOptions {
+            whitespace: self.whitespace,
+            key_order: self.key_order.into(),
+            ..CompilerOptions::default()
+        };
+        options.schema.lenient = self.lenient;
+        Compiler::new(vocab.clone(), options)
+    }
+}
+
+impl From<KeyOrderArg> for KeyOrder {
+    fn from(order: KeyOrderArg) -> Self {
+        match order {
+            KeyOrderArg::Schema => KeyOrder::Schema,
+            KeyOrderArg::Any => KeyOrder::Any,
+        }
+    }
+}
+
+/// The longest run of white space with `--whitespace flexible`, in bytes.
+const FLEXIBLE: u32 = 32;
+/// The widest indent, in spaces.
+const WIDEST: u32 = 16;
+
+fn parse_whitespace(text: &str) -> std::result::Result<Whitespace, String> {
+    match text.split_once('=') {
+        None if text == "compact" => Ok(Whitespace::Compact),
+        None if text == "flexible" => Ok(Whitespace::Flexible { max: FLEXIBLE }),
+        Some(("indent", n)) => match u32::from_str(n) {
+            Ok(n) if n <= WIDEST => Ok(Whitespace::Indent(n)),
+            _ => Err(format!("an indent is a number from 0 to {WIDEST}")),
+        },
+        _ => Err("use compact, flexible or indent=N".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn whitespace_is_read() {
+        assert_eq!(parse_whitespace("compact"), Ok(Whitespace::Compact));
+        assert_eq!(parse_whitespace("indent=2"), Ok(Whitespace::Indent(2)));
+        assert!(parse_whitespace("indent=99").is_err());
+        assert!(parse_whitespace("loose").is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! `warpgrammar batch`: every request of a file answered, into another file.
+
+mod journal;
+mod preparation;
+mod reply;
+mod scheduler;
+mod settled;
+mod summary;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use warpgrammar::engine::{Engine, EngineOptions};
+use warpgrammar::model::CopyModel;
+use warpgrammar::openai::FinishReason;
+use warpgrammar::openai::batch::output_line;
+use warpgrammar::{Error, ErrorKind, Result};
+
+use self::journal::Journal;
+use self::preparation::Preparation;
+use self::scheduler::{Outcome, Scheduler};
+use self::settled::Settled;
+use self::summary::Summary;
+use super::args::BatchArgs;
+use super::{Verdict, in_file};
+
+/// Runs a batch. Lines that cannot be served go to the error file; they do not fail the job.
+pub fn run(args: &BatchArgs) -> Result<Verdict> {
+    let start = Instant::now();
+    let errors_path = args.errors.clone().unwrap_or_else(|| beside(&args.output));
+    refuse_same_file(&[&args.input, &args.output, &errors_path])?;
+    let input = BufReader::new(File::open(&args.input).map_err(in_file(&args.input))?);
+    let vocab = args.vocab.open()?;
+    let compiler = args.grammar.compiler(&vocab)?;
+    let (mut output, mut errors, settled) = journals(args, &errors_path)?;
+
+    let slots = usize::from(args.slots);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = args.threads.map_or(cores, usize::from);
+    let mut engine =
+        Engine::new(vocab.clone(), EngineOptions { slots, backend: args.backend.into(), threads })?;
+    let mut scheduler = Scheduler {
+        engine: &mut engine,
+        source: &mut CopyModel::new(vocab.clone()),
+        max_tokens: args.max_tokens,
+        fingerprint: &format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), args.backend.as_str()),
+    };
+
+    let bar = progress(&args.input)?;
+    let mut summary = Summary::default();
+    let sink = |outcome: Outcome| {
+        bar.inc(1);
+        match outcome {
+            Ok((custom_id, completion)) => {
+                summary.answered += 1;
+                summary.cut_off += usize::from(completion.finish_reason == FinishReason::Length);
+                output.append(&output_line(&custom_id, completion.to_json()))
+            }
+            Err(error) => {
+                summary.failed += 1;
+                bar.suspend(|| eprintln!("line {}: {}", error.line, error.error));
+                errors.append(&error.to_json())
+            }
+        }
+    };
+    let (jobs, ready) = sync_channel(2 * slots);
+    let preparation = Preparation { compiler: &compiler, settled, seed: args.seed };
+    let (prepared, decoded) = std::thread::scope(|scope| {
+        // `jobs` moves into the thread, so that the channel closes when the input ends, and `ready` is
+        // dropped before the thread is waited for, so that a failure here ends it too.
+        let preparing = scope.spawn(move || preparation.run(input, &jobs));
+        let decoded = scheduler.run(&ready, sink);
+        drop(ready);
+        (preparing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), decoded)
+    });
+    bar.finish_and_clear();
+    output.flush()?;
+    errors.flush()?;
+    summary.decoding = decoded?;
+    summary.preparation =
+        prepared.map_err(|e| Error::new(e.kind(), format!("{}: {}", args.input.display(), e.message())))?;
+    summary.wall = start.elapsed();
+
+    eprintln!("{summary}");
+    if summary.failed > 0 {
+        eprintln!("failed lines: {}", errors_path.display());
+    }
+    if args.json {
+        println!("{}", summary.to_json());
+    }
+    Ok(Verdict::Yes)
+}
+
+/// The output, the error file, and what an earlier run has left in them if it is to be gone on with.
+fn journals(args: &BatchArgs, errors_path: &Path) -> Result<(Journal, Journal, Settled)> {
+    if !args.resume {
+        let output = Journal::create(&args.output, false)?;
+        return Ok((output, Journal::create(errors_path, true)?, Settled::default()));
+    }
+    let (output, replies) = Journal::resume(&args.output)?;
+    let (errors, refused) = Journal::resume(errors_path)?;
+    Ok((output, errors, Settled::new(&replies, &refused)))
+}
+
+/// `out.jsonl` → `out.errors.jsonl`.
+fn beside(output: &Path) -> PathBuf {
+    let mut name: OsString = output.file_stem().unwrap_or_default().to_owned();
+    name.push(".errors");
+    if let Some(extension) = output.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    output.with_file_name(name)
+}
+
+/// An output that is the input would destroy it.
+fn refuse_same_file(paths: &[&Path; 3]) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for (k, a) in paths.iter().enumerate() {
+        if let Some(b) = paths[..k].iter().find(|b| real(b) == real(a)) {
+            let message =
+                format!("{} and {} are the same file; name different ones", b.display(), a.display());
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }
+    Ok(())
+}
+
+/// A bar over the input's lines on a terminal, nothing elsewhere.
+fn progress(input: &Path) -> Result<ProgressBar> {
+    if !std::io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    let reader = BufReader::new(File::open(input).map_err(in_file(input))?);
+    let lines = reader.split(b'\n').filter(|line| line.as_ref().is_ok_and(|l| !l.trim_ascii().is_empty()));
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} requests, {elapsed} elapsed, {eta} left");
+    let style = style.expect("the template is well-formed");
+    Ok(ProgressBar::new(lines.count() as u64).with_style(style))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_file_stands_beside_the_output() {
+        assert_eq!(beside(Path::new("a/out.jsonl")), Path::new("a/out.errors.jsonl"));
+        assert_eq!(beside(Path::new("out")), Path::new("out.errors"));
+    }
+}

@@ -1,0 +1,64 @@
+//! `warpgrammar check`: whether a schema can be enforced, and what it costs.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use warpgrammar::engine::Grammar;
+use warpgrammar::schema::{self, Warning};
+use warpgrammar::{Error, Result};
+
+use super::args::CheckArgs;
+use super::{Verdict, read_json};
+
+/// Prints the verdict.
+pub fn run(args: &CheckArgs) -> Result<Verdict> {
+    let document = read_json(&args.schema)?;
+    let vocab = args.vocab.open()?;
+    let compiler = args.grammar.compiler(&vocab)?;
+    let start = Instant::now();
+    let compiled = compiler.compile(&document);
+    let us = start.elapsed().as_micros();
+    let grammar = match compiled {
+        Ok(grammar) => grammar,
+        Err(error) if args.json => {
+            println!("{}", refused(&error));
+            return Ok(Verdict::No);
+        }
+        Err(error) => return Err(error),
+    };
+    let warnings = schema::lower(&document, &compiler.options().schema)?.warnings;
+    if args.json {
+        println!("{}", accepted(&grammar, us, &warnings));
+        return Ok(Verdict::Yes);
+    }
+    for warning in &warnings {
+        eprintln!("warning at #{}: {}", warning.pointer, warning.message);
+    }
+    println!(
+        "ok: {} states, {} bytes of tables, at most {} levels; complete within any limit from {} tokens; compiled in {us} µs",
+        grammar.states().len(),
+        grammar.as_bytes().len(),
+        grammar.max_depth(),
+        grammar.least_tokens(),
+    );
+    Ok(Verdict::Yes)
+}
+
+fn accepted(grammar: &Grammar, us: u128, warnings: &[Warning]) -> Value {
+    let warnings: Vec<Value> =
+        warnings.iter().map(|w| json!({"pointer": w.pointer, "message": w.message})).collect();
+    json!({
+        "ok": true,
+        "states": grammar.states().len(),
+        "sites": grammar.sites().len(),
+        "bytes": grammar.as_bytes().len(),
+        "max_depth": grammar.max_depth(),
+        "least_tokens": grammar.least_tokens(),
+        "compile_us": us as u64,
+        "warnings": warnings,
+    })
+}
+
+fn refused(error: &Error) -> Value {
+    json!({"ok": false, "kind": error.kind().as_str(), "pointer": error.pointer(), "message": error.message()})
+}

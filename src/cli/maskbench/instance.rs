@@ -1,0 +1,147 @@
+//! Instances as text, and their keys in the schema's order.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use serde_json::{Map, Value};
+
+/// How deep references and applicators are followed at one place.
+const FOLLOWED: usize = 16;
+
+/// The text of an instance with `", "` and `": "` between items, as Python's
+/// `json.dumps(value, ensure_ascii=False)` writes it. Numbers keep their spelling, but for a sign that an
+/// exponent gains in parsing.
+pub fn text(value: &Value) -> String {
+    let mut out = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut out, Spaced)).expect("a vector takes every write");
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+/// `, ` between items and `: ` after keys.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
+/// The same instance with the keys that the schema declares first and in its order, then those that are
+/// only required, then the others in their own order.
+///
+/// Best effort: the schemas that may speak about a place are collected through `properties`, `items`,
+/// local references and applicators, without judging which of them apply.
+pub fn reordered(schema: &Value, instance: &Value) -> Value {
+    reorder(schema, &[schema], instance)
+}
+
+fn reorder(root: &Value, schemas: &[&Value], instance: &Value) -> Value {
+    let mut all = Vec::new();
+    for schema in schemas {
+        collect(root, schema, FOLLOWED, &mut all);
+    }
+    match instance {
+        Value::Object(members) => {
+            let member = |key: &String| {
+                let schemas: Vec<&Value> = all.iter().filter_map(|s| member_schema(s, key)).collect();
+                (key.clone(), reorder(root, &schemas, &members[key]))
+            };
+            Value::Object(key_order(&all, members).into_iter().map(member).collect())
+        }
+        Value::Array(items) => {
+            let item = |(k, item): (usize, &Value)| {
+                let schemas: Vec<&Value> = all.iter().filter_map(|s| item_schema(s, k)).collect();
+                reorder(root, &schemas, item)
+            };
+            Value::Array(items.iter().enumerate().map(item).collect())
+        }
+        scalar => scalar.clone(),
+    }
+}
+
+/// The members' keys in the order they are to be written in.
+fn key_order<'a>(schemas: &[&'a Value], members: &'a Map<String, Value>) -> Vec<&'a String> {
+    let declared = schemas.iter().filter_map(|s| s.get("properties")?.as_object()).flat_map(Map::keys);
+    let required = schemas.iter().filter_map(|s| s.get("required")?.as_array()).flatten();
+    let required = required.filter_map(|key| members.get_key_value(key.as_str()?)).map(|(key, _)| key);
+    let mut order: Vec<&String> = Vec::new();
+    for key in declared.chain(required).chain(members.keys()) {
+        if members.contains_key(key) && !order.contains(&key) {
+            order.push(key);
+        }
+    }
+    order
+}
+
+/// `schema` and what it refers to or applies in place.
+fn collect<'a>(root: &'a Value, schema: &'a Value, left: usize, out: &mut Vec<&'a Value>) {
+    if left == 0 || out.iter().any(|seen| std::ptr::eq(*seen, schema)) {
+        return;
+    }
+    out.push(schema);
+    if let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'))
+        && let Some(target) = root.pointer(pointer)
+    {
+        collect(root, target, left - 1, out);
+    }
+    let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array());
+    let single = ["if", "then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
+    for part in lists.flatten().chain(single) {
+        collect(root, part, left - 1, out);
+    }
+}
+
+fn member_schema<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
+    let declared = schema.get("properties").and_then(|p| p.get(key));
+    declared.or_else(|| schema.get("additionalProperties"))
+}
+
+fn item_schema(schema: &Value, index: usize) -> Option<&Value> {
+    let prefix = schema.get("prefixItems").and_then(|p| p.get(index));
+    match schema.get("items") {
+        _ if prefix.is_some() => prefix,
+        Some(Value::Array(items)) => items.get(index).or_else(|| schema.get("additionalItems")),
+        items => items,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn text_is_pythons() {
+        // json.dumps of the same value, except for -0.50 and 1e5, which Python writes as -0.5 and 100000.0.
+        let value: Value =
+            serde_json::from_str(r#"{"a":[1,-0.50,1e5,{}],"é\"":"\u0001\n\/\u007f","b":[],"c":null}"#)
+                .unwrap();
+        assert_eq!(
+            text(&value),
+            "{\"a\": [1, -0.50, 1e+5, {}], \"é\\\"\": \"\\u0001\\n/\u{7f}\", \"b\": [], \"c\": null}"
+        );
+    }
+
+    #[test]
+    fn declared_keys_come_in_the_schemas_order() {
+        let schema = json!({
+            "properties": {"b": {"$ref": "#/$defs/pair"}, "a": {"items": {"$ref": "#/$defs/pair"}}},
+            "required": ["z"],
+            "$defs": {"pair": {"anyOf": [{"properties": {"y": {}, "x": {}}}]}},
+        });
+        let instance = json!({"open": 0, "z": 1, "a": [{"x": 1, "y": 2}, 3], "b": {"w": 0, "x": 1, "y": 2}});
+        assert_eq!(
+            reordered(&schema, &instance).to_string(),
+            r#"{"b":{"y":2,"x":1,"w":0},"a":[{"y":2,"x":1},3],"z":1,"open":0}"#
+        );
+    }
+}

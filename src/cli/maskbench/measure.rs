@@ -1,0 +1,185 @@
+//! One file of MaskBench: compile its schema, follow its instances, time every call.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use warpgrammar::engine::{Compiler, Engine, EngineOptions, Grammar, Request};
+use warpgrammar::{Error, ErrorKind, Result};
+
+use super::instance;
+use crate::cli::read_json;
+
+/// Characters of an error that are reported.
+const SHOWN: usize = 100;
+
+/// Verdicts and times over any number of files. Times are microseconds.
+#[derive(Debug, Default)]
+pub struct Measured {
+    /// Time to compile each schema that compiles.
+    pub compile_us: Vec<f64>,
+    /// Time of the first mask of each schema.
+    pub first_mask_us: Vec<f64>,
+    /// Time of each mask.
+    pub mask_us: Vec<f64>,
+    /// Time to append each token.
+    pub commit_us: Vec<f64>,
+    /// Verdict by file, in words.
+    pub per_file: Vec<(String, String)>,
+    /// Files read.
+    pub files: usize,
+    /// Schemas that compile.
+    pub compiled: usize,
+    /// Schemas that do not.
+    pub compile_errors: usize,
+    /// Schemas of which every test came out right.
+    pub schemas_passing: usize,
+    /// Valid instances accepted.
+    pub valid_accepted: usize,
+    /// Valid instances.
+    pub valid_total: usize,
+    /// Invalid instances rejected.
+    pub invalid_rejected: usize,
+    /// Invalid instances.
+    pub invalid_total: usize,
+}
+
+impl Measured {
+    /// Adds what another thread measured.
+    pub fn merge(&mut self, other: Measured) {
+        self.compile_us.extend(other.compile_us);
+        self.first_mask_us.extend(other.first_mask_us);
+        self.mask_us.extend(other.mask_us);
+        self.commit_us.extend(other.commit_us);
+        self.per_file.extend(other.per_file);
+        self.files += other.files;
+        self.compiled += other.compiled;
+        self.compile_errors += other.compile_errors;
+        self.schemas_passing += other.schemas_passing;
+        self.valid_accepted += other.valid_accepted;
+        self.valid_total += other.valid_total;
+        self.invalid_rejected += other.invalid_rejected;
+        self.invalid_total += other.invalid_total;
+    }
+}
+
+/// Follows instances through grammars, on one thread.
+pub struct Meter<'a> {
+    compiler: &'a Compiler,
+    engine: Engine,
+    mask: Vec<u32>,
+    reorder: bool,
+    measured: Measured,
+}
+
+impl<'a> Meter<'a> {
+    /// A meter that has measured nothing.
+    pub fn new(compiler: &'a Compiler, options: EngineOptions, reorder: bool) -> Result<Self> {
+        let vocab = compiler.vocabulary();
+        let mask = vec![0; vocab.width().div_ceil(32)];
+        let engine = Engine::new(vocab.clone(), options)?;
+        Ok(Meter { compiler, engine, mask, reorder, measured: Measured::default() })
+    }
+
+    /// What was measured.
+    pub fn finish(self) -> Measured {
+        self.measured
+    }
+
+    /// Measures one file.
+    ///
+    /// # Errors
+    /// The file is not in MaskBench's format. A schema that does not compile is no error but a verdict.
+    pub fn file(&mut self, dir: &Path, name: &str) -> Result<()> {
+        let path = dir.join(name);
+        let case = read_json(&path)?;
+        let malformed = || {
+            let file = path.display();
+            let message = format!("{file}: expected {{\"schema\", \"tests\": [{{\"data\", \"valid\"}}]}}");
+            Error::new(ErrorKind::InvalidJson, message)
+        };
+        let schema = case.get("schema").ok_or_else(malformed)?;
+        let tests = case.get("tests").and_then(Value::as_array).ok_or_else(malformed)?;
+        self.measured.files += 1;
+        let start = Instant::now();
+        let compiled = self.compiler.compile(schema);
+        let us = micros(start);
+        let grammar = match compiled {
+            Ok(grammar) => grammar,
+            Err(error) => {
+                self.measured.compile_errors += 1;
+                let message: String = error.to_string().chars().take(SHOWN).collect();
+                self.measured.per_file.push((name.to_owned(), format!("compile error: {message}")));
+                return Ok(());
+            }
+        };
+        self.measured.compile_us.push(us);
+        self.measured.compiled += 1;
+        let mut wrong = Vec::new();
+        for (k, test) in tests.iter().enumerate() {
+            let data = test.get("data").ok_or_else(malformed)?;
+            let valid = test.get("valid").and_then(Value::as_bool).ok_or_else(malformed)?;
+            let text = match self.reorder {
+                true => instance::text(&instance::reordered(schema, data)),
+                false => instance::text(data),
+            };
+            let accepted = self.accepts(&grammar, &text, k == 0)?;
+            wrong.extend(self.judge(k, valid, accepted));
+        }
+        self.measured.schemas_passing += usize::from(wrong.is_empty());
+        let verdict = if wrong.is_empty() { "ok".to_owned() } else { wrong.join("; ") };
+        self.measured.per_file.push((name.to_owned(), verdict));
+        Ok(())
+    }
+
+    /// Counts a test's verdict; in words if it is wrong.
+    fn judge(&mut self, test: usize, valid: bool, accepted: bool) -> Option<String> {
+        let m = &mut self.measured;
+        let (right, total) = match valid {
+            true => (&mut m.valid_accepted, &mut m.valid_total),
+            false => (&mut m.invalid_rejected, &mut m.invalid_total),
+        };
+        *total += 1;
+        if accepted == valid {
+            *right += 1;
+            return None;
+        }
+        let kind = if valid { "valid" } else { "invalid" };
+        let verdict = if accepted { "accepted" } else { "rejected" };
+        Some(format!("test {test}: {kind} {verdict}"))
+    }
+
+    /// Whether every token of `text` is legal and the text is complete.
+    fn accepts(&mut self, grammar: &Arc<Grammar>, text: &str, first_text: bool) -> Result<bool> {
+        let tokens = self.engine.vocabulary().encode(text)?;
+        let slot = self.engine.admit(Request { grammar: Some(grammar.clone()), ..Request::default() })?;
+        let mut legal = true;
+        for (k, &token) in tokens.iter().enumerate() {
+            let start = Instant::now();
+            self.engine.fill_mask(slot, &mut self.mask)?;
+            let us = micros(start);
+            self.measured.mask_us.push(us);
+            if first_text && k == 0 {
+                self.measured.first_mask_us.push(us);
+            }
+            legal = (self.mask[token as usize / 32] >> (token % 32)) & 1 == 1;
+            if !legal {
+                break;
+            }
+            let start = Instant::now();
+            legal = self.engine.advance(slot, token).is_ok();
+            self.measured.commit_us.push(micros(start));
+            if !legal {
+                break;
+            }
+        }
+        let accepted = legal && self.engine.is_complete(slot)?;
+        self.engine.retire(slot)?;
+        Ok(accepted)
+    }
+}
+
+fn micros(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e6
+}

@@ -1,0 +1,142 @@
+//! The error object of the API: what a client sees instead of a completion.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind};
+
+/// A refused request: HTTP status, message and the parameter at fault.
+///
+/// [`ApiError::body`] is the JSON object OpenAI's servers answer with. The [`pointer`](ApiError::pointer)
+/// says where in the request body the problem is; it also opens the `Display` form, which is one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status: 400 for a request that cannot be served as it stands, 500 for a failure on this side.
+    pub status: u16,
+    /// Cause and way out.
+    pub message: String,
+    /// The parameter at fault, in OpenAI's spelling (`messages[0].role`, `response_format`).
+    pub param: Option<String>,
+    /// A stable code where OpenAI has one (`unsupported_parameter`, `invalid_type` …).
+    pub code: Option<&'static str>,
+    /// JSON pointer into the request body (`""` is the body itself).
+    pub pointer: String,
+}
+
+impl ApiError {
+    /// A 400 at `pointer`; the parameter's name is derived from the pointer.
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        let pointer = pointer.into();
+        ApiError { status: 400, message: message.into(), param: param_of(&pointer), code: None, pointer }
+    }
+
+    /// The same error with a code.
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// A failure that the request is not to blame for.
+    pub fn server(message: impl Into<String>) -> Self {
+        ApiError { status: 500, message: message.into(), param: None, code: None, pointer: String::new() }
+    }
+
+    /// The answer to a schema that the compiler refuses, in OpenAI's words.
+    ///
+    /// `name` is the `json_schema.name`; the error's pointer into the schema becomes a
+    /// `In context=('properties', 'a')` and, in [`pointer`](ApiError::pointer), a place in the body.
+    pub fn from_schema_error(name: &str, error: &Error) -> Self {
+        let inner = error.pointer().unwrap_or("");
+        let message = format!(
+            "Invalid schema for response_format '{name}': In context={}, {}: {}",
+            python_tuple(inner),
+            error.kind().as_str(),
+            error.message()
+        );
+        ApiError {
+            status: 400,
+            message,
+            param: Some("response_format".into()),
+            code: None,
+            pointer: format!("/response_format/json_schema/schema{inner}"),
+        }
+    }
+
+    /// `{"error": {"message", "type", "param", "code"}}`.
+    pub fn body(&self) -> Value {
+        let kind = if self.status < 500 { "invalid_request_error" } else { "server_error" };
+        json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}})
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}: {}", self.pointer, self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl From<ApiError> for Error {
+    fn from(e: ApiError) -> Self {
+        Error::at(ErrorKind::InvalidRequest, e.pointer, e.message)
+    }
+}
+
+/// The segments of a JSON pointer, unescaped.
+fn segments(pointer: &str) -> impl Iterator<Item = String> + '_ {
+    pointer.split('/').skip(1).map(|s| s.replace("~1", "/").replace("~0", "~"))
+}
+
+/// `/messages/0/role` as OpenAI writes it: `messages[0].role`.
+fn param_of(pointer: &str) -> Option<String> {
+    let mut out = String::new();
+    for segment in segments(pointer) {
+        if !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) && !out.is_empty() {
+            out.push_str(&format!("[{segment}]"));
+        } else {
+            if !out.is_empty() {
+                out.push('.');
+            }
+            out.push_str(&segment);
+        }
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// `/properties/a` as the tuple that OpenAI's messages show: `('properties', 'a')`.
+fn python_tuple(pointer: &str) -> String {
+    let items: Vec<String> = segments(pointer).map(|s| format!("'{s}'")).collect();
+    match items.as_slice() {
+        [one] => format!("({one},)"),
+        many => format!("({})", many.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn params_are_spelt_as_openai_does() {
+        assert_eq!(ApiError::invalid("/messages/0/role", "x").param.as_deref(), Some("messages[0].role"));
+        assert_eq!(ApiError::invalid("", "x").param, None);
+        assert_eq!(ApiError::invalid("/logit_bias/12", "x").param.as_deref(), Some("logit_bias[12]"));
+    }
+
+    #[test]
+    fn schema_errors_name_the_context() {
+        let cause = Error::at(ErrorKind::UnsupportedKeyword, "/properties/a", "no");
+        let e = ApiError::from_schema_error("math", &cause);
+        assert!(
+            e.message
+                .starts_with("Invalid schema for response_format 'math': In context=('properties', 'a'), ")
+        );
+        assert_eq!(e.pointer, "/response_format/json_schema/schema/properties/a");
+        assert_eq!(e.body()["error"]["param"], "response_format");
+        let root = ApiError::from_schema_error("m", &Error::new(ErrorKind::InvalidSchema, "no"));
+        assert!(root.message.contains("context=(), "), "{}", root.message);
+        assert_eq!(python_tuple("/anyOf"), "('anyOf',)");
+    }
+}

@@ -1,0 +1,282 @@
+//! The command line as a person or a script meets it: files in, files out, exit codes, messages.
+#![cfg(feature = "cli")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+/// A folder of its own for one test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("warpgrammar-cli-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn warpgrammar(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_warpgrammar")).args(args).output().unwrap()
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn schema(name: &str) -> String {
+    examples().join("schemas").join(format!("{name}.json")).display().to_string()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A result file's lines by `custom_id`, without what depends on the time of day.
+fn results(path: &Path) -> BTreeMap<String, Value> {
+    let lines = std::fs::read_to_string(path).unwrap();
+    assert!(lines.is_empty() || lines.ends_with('\n'));
+    let mut out = BTreeMap::new();
+    for line in lines.lines() {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if let Some(body) = line["response"]["body"].as_object_mut() {
+            body.remove("created");
+        }
+        let id = line["custom_id"].as_str().unwrap_or_default().to_owned();
+        assert!(out.insert(id.clone(), line).is_none(), "{id} twice");
+    }
+    out
+}
+
+fn request(custom_id: &str, body: Value) -> String {
+    let mut all = json!({"model": "m", "messages": [{"role": "user", "content": "Pay Ann 12 dollars."}]});
+    for (key, value) in body.as_object().unwrap() {
+        all[key] = value.clone();
+    }
+    json!({"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": all}).to_string()
+}
+
+fn format(schema: Value) -> Value {
+    json!({"type": "json_schema", "json_schema": {"name": "test", "schema": schema}})
+}
+
+#[test]
+fn every_example_is_answered_and_its_answer_is_valid() {
+    let folder = Folder::new("examples");
+    let out = folder.path("out.jsonl");
+    let input = examples().join("requests.jsonl");
+    let run = warpgrammar(&["batch", input.to_str().unwrap(), "-o", out.to_str().unwrap(), "--json"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let results = results(&out);
+    assert_eq!((&summary["failed"], &summary["answered"]), (&json!(0), &json!(results.len())));
+    assert!(!folder.path("out.errors.jsonl").exists());
+    for line in std::fs::read_to_string(input).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let id = line["custom_id"].as_str().unwrap();
+        let reply = &results[id]["response"]["body"];
+        let content = reply["choices"][0]["message"]["content"].as_str().unwrap();
+        let format = &line["body"]["response_format"];
+        if !format.is_null() {
+            assert_eq!(reply["choices"][0]["finish_reason"], "stop", "{id}");
+            let value: Value = serde_json::from_str(content).expect(id);
+            let schema = format.pointer("/json_schema/schema").cloned().unwrap_or(json!({"type": "object"}));
+            assert!(jsonschema::is_valid(&schema, &value), "{id}: {content}");
+        }
+    }
+    let logprobs = &results["item-address"]["response"]["body"]["choices"][0]["logprobs"]["content"];
+    let spelt: String = logprobs.as_array().unwrap().iter().map(|t| t["token"].as_str().unwrap()).collect();
+    let content = &results["item-address"]["response"]["body"]["choices"][0]["message"]["content"];
+    assert_eq!(content, &spelt);
+    assert_eq!(logprobs[0]["top_logprobs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn bad_lines_go_to_the_error_file_and_the_others_on() {
+    let folder = Folder::new("errors");
+    let lines = [
+        request("good", json!({"max_tokens": 20})),
+        String::new(),
+        "not json".into(),
+        request("good", json!({})),
+        request("hot", json!({"temperature": 3})),
+        request("short", json!({"max_tokens": 1, "response_format": format(json!({"type": "object"}))})),
+        request("schema", json!({"response_format": format(json!({"properties": {"a": {"type": 7}}}))})),
+        request("never", json!({"response_format": format(json!(false))})),
+    ];
+    let input = folder.write("in.jsonl", &lines.join("\n"));
+    let (out, errors) = (folder.path("out.jsonl"), folder.path("bad.jsonl"));
+    let args =
+        ["batch", input.to_str().unwrap(), "-o", out.to_str().unwrap(), "--errors", errors.to_str().unwrap()];
+    let run = warpgrammar(&args);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert_eq!(results(&out).into_keys().collect::<Vec<_>>(), ["good"]);
+    let bad: Vec<Value> = std::fs::read_to_string(&errors)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbers: std::collections::BTreeSet<u64> = bad.iter().map(|e| e["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers.into_iter().collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8]);
+    let message = |line: u64| {
+        let error = bad.iter().find(|e| e["line"] == line).unwrap();
+        assert_eq!(error["response"]["status_code"], 400, "{error}");
+        error["response"]["body"]["error"]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(message(3).contains("not JSON"));
+    assert!(message(4).contains("taken by line 1"));
+    assert!(message(5).contains("'temperature'"));
+    assert!(message(7).contains("In context=('properties', 'a'"), "{}", message(7));
+    assert!(message(8).starts_with("Invalid schema for response_format 'test'"), "{}", message(8));
+
+    // Gone on with, there is nothing left to do: not even the duplicate, which shares a name with a reply.
+    let before = (std::fs::read(&out).unwrap(), std::fs::read(&errors).unwrap());
+    let run = warpgrammar(&[&args[..], &["--resume", "--json"]].concat());
+    let summary: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((&summary["answered"], &summary["done_before"]), (&json!(0), &json!(7)));
+    assert_eq!(before, (std::fs::read(&out).unwrap(), std::fs::read(&errors).unwrap()));
+}
+
+#[test]
+fn an_interrupted_batch_is_gone_on_with() {
+    let folder = Folder::new("resume");
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"],
+                        "additionalProperties": false});
+    let lines: Vec<String> = (0..6)
+        .map(|k| request(&format!("r{k}"), json!({"response_format": format(schema.clone())})))
+        .collect();
+    let input = folder.write("in.jsonl", &lines.join("\n"));
+    let out = folder.path("out.jsonl");
+    let args = ["batch", input.to_str().unwrap(), "-o", out.to_str().unwrap(), "--slots"];
+    assert!(warpgrammar(&[&args[..], &["2"]].concat()).status.success());
+    let whole = results(&out);
+    assert_eq!(whole.len(), 6);
+
+    // Killed in the middle of a line, anywhere: the same results, each once.
+    let bytes = std::fs::read(&out).unwrap();
+    for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&out, &bytes[..cut]).unwrap();
+        assert!(warpgrammar(&[&args[..], &["3", "--resume"]].concat()).status.success());
+        assert_eq!(results(&out), whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_batch_does_not_destroy_its_input() {
+    let folder = Folder::new("same");
+    let input = folder.write("in.jsonl", &request("a", json!({})));
+    let run = warpgrammar(&["batch", input.to_str().unwrap(), "-o", input.to_str().unwrap()]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).contains("same file"));
+    assert!(!std::fs::read(&input).unwrap().is_empty());
+}
+
+#[test]
+fn generate_writes_one_valid_text() {
+    let schema = schema("calendar_event");
+    let run = |seed: &str| {
+        let prompt = "Name: Robotics dinner\nDate: Thursday";
+        let args = ["generate", &schema, "--prompt", prompt, "--seed", seed, "--whitespace", "indent=2"];
+        let run = warpgrammar(&args);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        text(&run.stdout)
+    };
+    let one = run("7");
+    assert_eq!(one, run("7"));
+    assert!(one.starts_with("{\n  \"name\": "), "{one}");
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(&schema).unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&document, &serde_json::from_str(&one).unwrap()));
+}
+
+#[test]
+fn check_says_what_is_wrong_and_where() {
+    let folder = Folder::new("check");
+    let good = warpgrammar(&["check", &schema("ui")]);
+    assert!(good.status.success() && text(&good.stdout).starts_with("ok: "), "{good:?}");
+    let good = warpgrammar(&["check", "--json", &schema("ui")]);
+    let good: Value = serde_json::from_slice(&good.stdout).unwrap();
+    assert_eq!(good["ok"], true);
+
+    let bad = folder.write("bad.json", r#"{"properties": {"a": {"type": 7}}}"#);
+    let run = warpgrammar(&["check", bad.to_str().unwrap()]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).starts_with("error: invalid schema at #/properties/a"), "{run:?}");
+    let run = warpgrammar(&["check", "--json", bad.to_str().unwrap()]);
+    assert_eq!(run.status.code(), Some(1));
+    let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((&refused["ok"], &refused["kind"]), (&json!(false), &json!("invalid schema")));
+
+    let missing = warpgrammar(&["check", "nowhere.json"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("nowhere.json"));
+    assert_eq!(warpgrammar(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn accept_judges_the_text_as_it_stands() {
+    let folder = Folder::new("accept");
+    let schema = schema("get_delivery_date");
+    let judge = |instance: &str| {
+        let path = folder.write("instance.json", instance);
+        let run = warpgrammar(&["accept", &schema, path.to_str().unwrap()]);
+        (run.status.code(), text(&run.stdout))
+    };
+    assert_eq!(judge("{\"order_id\": \"48213\"}\n"), (Some(0), "accepted\n".into()));
+    let (code, said) = judge("{\"order\": 1}");
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("refused at byte 7 (line 1, column 8)"), "{said}");
+    assert!(judge("{\"order_id\": \"4").1.contains("not complete"));
+}
+
+#[test]
+fn inspect_prints_a_listing_or_a_graph() {
+    let listing = warpgrammar(&["inspect", &schema("get_delivery_date")]);
+    assert!(listing.status.success() && text(&listing.stdout).lines().count() > 3);
+    let graph = warpgrammar(&["inspect", "--dot", &schema("get_delivery_date")]);
+    assert!(text(&graph.stdout).starts_with("digraph"));
+}
+
+#[test]
+fn maskbench_prints_verdicts_and_times() {
+    let folder = Folder::new("maskbench");
+    let schema =
+        json!({"type": "object", "properties": {"b": {"type": "integer"}, "a": {}}, "required": ["a"]});
+    let test = |data: Value, valid: bool| json!({"data": data, "valid": valid});
+    let tests = [test(json!({"a": 1, "b": 2}), true), test(json!({"a": 1, "b": "x"}), false)];
+    folder.write("one.json", &json!({"schema": schema, "tests": tests}).to_string());
+    folder.write("two.json", &json!({"schema": {"type": 7}, "tests": []}).to_string());
+    let out = folder.path("result.out");
+    let dir = folder.0.to_str().unwrap();
+    let run = warpgrammar(&["maskbench", dir, "--reorder", "--jobs", "2", "--out", out.to_str().unwrap()]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let printed: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let keys: Vec<&str> = printed.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = "engine vocab files compiled compile_errors schemas_passing valid_accepted valid_total \
+                    invalid_rejected invalid_total compile_us first_mask_us mask_us commit_us";
+    assert_eq!(keys, expected.split_whitespace().collect::<Vec<_>>());
+    let count = |key: &str| printed[key].as_u64().unwrap();
+    assert_eq!((count("files"), count("compiled"), count("compile_errors")), (2, 1, 1));
+    assert_eq!((count("valid_accepted"), count("invalid_rejected"), count("schemas_passing")), (1, 1, 1));
+    assert!(printed["mask_us"]["p99.9"].is_number());
+    let written: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+    assert_eq!(written["per_file"]["one.json"], "ok");
+    assert!(written["per_file"]["two.json"].as_str().unwrap().starts_with("compile error: invalid schema"));
+}

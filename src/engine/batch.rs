@@ -161,6 +161,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::admit`] if all slots are taken.
     pub fn clone_slot(&mut self, id: SlotId) -> Result<SlotId> {
+        self.slot(id)?;
         self.check_free()?;
         let slot = self.slot(id)?.clone();
         Ok(self.place(slot))

@@ -115,7 +115,8 @@ impl Compiler {
     /// # Errors
     /// As [`Compiler::compile`].
     pub fn json_object(&self) -> Result<Arc<Grammar>> {
-        self.cache.get("json_object", || self.finish(&schema::json_object()))
+        // The key is the text of an equal schema: no other can be given for it.
+        self.cache.get(r#"{"type":"object"}"#, || self.finish(&schema::json_object()))
     }
 
     /// The automaton of a schema, for inspection; bounds are tightened to tokens as in its tables.

@@ -35,7 +35,7 @@ fn schemas() -> Vec<Value> {
                "required": ["b"], "additionalProperties": false}),
         json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
                "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
-        json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}, "minProperties": 2, "maxProperties": 4}),
+        json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}}),
         json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
         json!({"type": "array", "items": {"type": "string"}, "minItems": 3}),
         json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),

@@ -111,7 +111,7 @@ fn text(engine: &Engine, id: SlotId) -> Vec<u8> {
     tokens.iter().flat_map(|&t| vocab.bytes(t).unwrap_or_default().to_vec()).collect()
 }
 
-fn mask(engine: &Engine, id: SlotId) -> Vec<u32> {
+fn mask(engine: &mut Engine, id: SlotId) -> Vec<u32> {
     let mut words = vec![0; engine.vocabulary().width().div_ceil(32)];
     engine.fill_mask(id, &mut words).unwrap();
     words

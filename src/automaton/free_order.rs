@@ -144,29 +144,39 @@ impl FreeOrder {
     }
 }
 
+/// Without recursion: a name is as long as it likes.
 fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, s: RawId, memo: &mut FxHashMap<RawId, Ahead>) -> Ahead {
-    if let Some(&known) = memo.get(&s) {
-        return known;
-    }
-    memo.insert(s, Ahead::default());
     let trim = &t.trims[id];
     let f = &t.x.frames[trim.frame as usize];
-    let mut result = Ahead::default();
-    for &(.., edge) in &f.states[s as usize].edges {
-        match edge {
-            Edge::Stay { to, space: false, .. } if trim.is_live(to, 0) => match f.states[to as usize].key {
-                StateKey::Colon(_, 0) => result.open = true,
-                StateKey::Colon(_, seen) => result.names |= 1 << (seen - 1),
-                _ => {
-                    let below = look_ahead(t, id, to, memo);
-                    result.names |= below.names;
-                    result.open |= below.open;
+    let mut todo = vec![s];
+    while let Some(&at) = todo.last() {
+        let begun = memo.contains_key(&at);
+        memo.entry(at).or_default();
+        let mut result = Ahead::default();
+        for &(.., edge) in &f.states[at as usize].edges {
+            match edge {
+                Edge::Stay { to, space: false, .. } if trim.is_live(to, 0) => {
+                    match f.states[to as usize].key {
+                        StateKey::Colon(_, 0) => result.open = true,
+                        StateKey::Colon(_, seen) => result.names |= 1 << (seen - 1),
+                        _ => match memo.get(&to) {
+                            Some(below) => {
+                                result.names |= below.names;
+                                result.open |= below.open;
+                            }
+                            None => todo.push(to),
+                        },
+                    }
                 }
-            },
-            Edge::Enter { site, .. } => result.open |= !trim.entries[&(site, 0)].is_empty(),
-            _ => {}
+                Edge::Enter { site, .. } => result.open |= !trim.entries[&(site, 0)].is_empty(),
+                _ => {}
+            }
+        }
+        // What is below is known on the second visit.
+        if begun || todo.last() == Some(&at) {
+            memo.insert(at, result);
+            todo.pop();
         }
     }
-    memo.insert(s, result);
-    result
+    memo[&s]
 }

@@ -107,14 +107,16 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     let trimmed = trim::Trimmer::run(&explored)?;
     let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
     let document = trimmed.document();
-    if !document.is_live(0, 0) {
+    let need = document.need[0];
+    // With free key order only the need tells that a required name can never be written.
+    let speechless = options.spellable.iter().any(|&s| !s);
+    if !document.is_live(0, 0) || (need == machine::State::NO_REST && !speechless) {
         return Err(Error::at(
             ErrorKind::Unsatisfiable,
             unsatisfiable_at(ir, options),
             "no JSON text satisfies the schema; its assertions contradict each other",
         ));
     }
-    let need = document.need[0];
     if need == machine::State::NO_REST {
         return Err(Error::at(
             ErrorKind::Vocabulary,

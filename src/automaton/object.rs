@@ -82,6 +82,9 @@ impl ObjectData {
 /// The shape of any object: no names, nothing asserted. Always shape 0.
 const ANY: u32 = 0;
 
+/// Most sets of names told apart at `}` with free key order.
+const MAX_COMBINATIONS: usize = 256;
+
 impl Explorer<'_> {
     fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
         match self.ir.node(node) {
@@ -377,7 +380,7 @@ impl Explorer<'_> {
 
     /// Per entry, the sets of names (as bits) any one of which must have been seen for the entry to hold at
     /// `}`. With a fixed order the sets are empty: the entry holds or it does not.
-    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Vec<Vec<u64>> {
+    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
         let any_order = self.any_order();
         let entries = self.frames[frame as usize].key.entries.len();
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
@@ -400,31 +403,46 @@ impl Explorer<'_> {
                     }
                     Some(set)
                 };
-                sets.extend(self.sets(track.holds, &mut needs));
+                sets.extend(self.sets(track.holds, &mut needs)?);
             }
             sets.sort_unstable();
             sets.dedup();
             result.push(sets);
         }
-        result
+        Ok(result)
     }
 
     /// The disjunctive normal form of a formula whose atoms are sets of names.
-    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Vec<u64> {
-        match self.formulas.node(f) {
+    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
+        let mut sets = match self.formulas.node(f) {
             F::Never => Vec::new(),
             F::Always => vec![0],
             F::Atom(Atom::Object(node)) => needs(*node).into_iter().collect(),
             F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
-            F::Or(list) => list.iter().flat_map(|&g| self.sets(g, needs)).collect(),
-            F::And(list) => list.iter().fold(vec![0], |all, &g| {
-                let one = self.sets(g, needs);
-                let mut both: Vec<u64> = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
-                both.sort_unstable();
-                both.dedup();
-                both
-            }),
-        }
+            F::Or(list) => {
+                let mut any = Vec::new();
+                for &g in list.iter() {
+                    any.extend(self.sets(g, needs)?);
+                }
+                any
+            }
+            F::And(list) => {
+                let mut all = vec![0];
+                for &g in list.iter() {
+                    let one = self.sets(g, needs)?;
+                    all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
+                    all.sort_unstable();
+                    all.dedup();
+                    if all.len() > MAX_COMBINATIONS {
+                        return Err(too_many_combinations());
+                    }
+                }
+                all
+            }
+        };
+        sets.sort_unstable();
+        sets.dedup();
+        Ok(sets)
     }
 
     /// The exit at `}`.
@@ -434,7 +452,7 @@ impl Explorer<'_> {
         tracks: &Tracks,
         out: &mut Expansion,
     ) -> Result<Option<u32>> {
-        let closing = self.closing(frame, tracks);
+        let closing = self.closing(frame, tracks)?;
         if !self.any_order() {
             let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
             return Ok(self.exit(frame, &verdicts, 0));
@@ -448,11 +466,8 @@ impl Explorer<'_> {
                     unions.push(both);
                 }
             }
-            if unions.len() > 256 {
-                return Err(Error::new(
-                    ErrorKind::LimitExceeded,
-                    "more than 256 combinations of required properties decide one object; use key order `schema`",
-                ));
+            if unions.len() > MAX_COMBINATIONS {
+                return Err(too_many_combinations());
             }
         }
         unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
@@ -472,6 +487,13 @@ impl Explorer<'_> {
         exits.push(Exit { pieces: Vec::new(), choices });
         Ok(Some(exits.len() as u32 - 1))
     }
+}
+
+fn too_many_combinations() -> Error {
+    let message = format!(
+        "more than {MAX_COMBINATIONS} combinations of required properties decide one object; use key order `schema`"
+    );
+    Error::new(ErrorKind::LimitExceeded, message)
 }
 
 fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {

@@ -276,7 +276,9 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         loop {
             let mut changed = false;
             for frame in (0..self.x.frames.len()).rev() {
-                let text = self.x.frames[frame].key.kind.is_text();
+                let f = &self.x.frames[frame];
+                // A pattern and a length together may leave nothing, and only counting tells.
+                let text = f.key.kind.is_text() && f.exits.iter().all(|e| e.pieces.len() <= 1);
                 for outcome in 0..self.x.frames[frame].outcomes.len() {
                     if text && all_spellable {
                         changed |= self.start_need[frame][outcome] != 0;

@@ -76,7 +76,9 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
             }
         }
     }
-    if keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len() || k.closes as usize > choices.len()) {
+    if keys.iter().any(|k| k.closes as usize > choices.len())
+        || keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len())
+    {
         return bad("a register of keys");
     }
     for s in sites {

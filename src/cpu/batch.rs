@@ -1,13 +1,14 @@
 //! Masks of several rows at once.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use super::masker::Masker;
 use super::program::Program;
 use super::state::State;
 
-/// Rows that are worth a thread: starting one costs as much as ten masks.
-const ROWS_PER_THREAD: usize = 16;
+/// Starting threads takes about this long; less work than that is done by the caller.
+const WORTH_A_THREAD: Duration = Duration::from_micros(200);
 
 /// One row of a batch.
 #[derive(Debug)]
@@ -22,20 +23,27 @@ pub struct MaskRow<'a> {
     pub out: &'a mut [u32],
 }
 
-/// As [`Masker::mask`] for every row, with at most one thread per masker and none for few rows.
+/// As [`Masker::mask`] for every row, with at most one thread per masker.
+///
+/// A remembered mask takes a microsecond, a new one may take a hundred, and nobody knows beforehand. So the
+/// caller begins alone; threads join once the rows left would take it longer than starting them does,
+/// going by the rows so far.
 ///
 /// # Panics
 /// If there is no masker, or as [`Masker::mask`].
 pub fn mask_rows(maskers: &mut [Masker], rows: &mut [MaskRow<'_>]) {
-    let threads = (rows.len() / ROWS_PER_THREAD).clamp(1, maskers.len());
-    let (mine, others) = maskers[..threads].split_first_mut().expect("at least one masker");
-    if others.is_empty() {
-        for row in rows {
-            mine.mask(row.program, row.state, row.budget, row.out);
+    let (mine, others) = maskers.split_first_mut().expect("at least one masker");
+    let total = rows.len() as u32;
+    let start = Instant::now();
+    let mut rows = rows.iter_mut();
+    for done in 1.. {
+        let Some(row) = rows.next() else { return };
+        mine.mask(row.program, row.state, row.budget, row.out);
+        if !others.is_empty() && start.elapsed() / done * (total - done) > 2 * WORTH_A_THREAD {
+            break;
         }
-        return;
     }
-    let left = Mutex::new(rows.iter_mut());
+    let left = Mutex::new(rows);
     let work = |masker: &mut Masker| {
         loop {
             let row = left.lock().expect("nothing panics under the lock").next();

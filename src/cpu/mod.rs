@@ -9,8 +9,8 @@
 //!
 //! | state | mask |
 //! |---|---|
-//! | seen lately | from [`memo`]: a static bitmap and a list of tokens |
-//! | contents of a string, free or limited in length | a static bitmap ([`strings`]) and the suffixes after the quote |
+//! | seen lately | from `memo`: a static bitmap and a list of tokens |
+//! | contents of a string, free or limited in length | a static bitmap (`strings`) and the suffixes after the quote |
 //! | closed under a slice ([`crate::vocab::slices`]) | the slice's bitmap, and a walk of the tokens outside it |
 //! | nearly every character leads to a state closed under plain characters | that bitmap, minus what dies |
 //! | anything else | a pruned walk of the vocabulary's trie |
@@ -26,7 +26,7 @@ mod batch;
 mod facts;
 mod head;
 mod masker;
-pub mod memo;
+mod memo;
 mod program;
 pub mod sampler;
 mod sampler_adjust;
@@ -35,7 +35,7 @@ mod sampler_simd;
 mod sampler_wide;
 mod sink;
 mod state;
-pub mod strings;
+mod strings;
 mod tables;
 mod walk;
 

@@ -11,11 +11,11 @@ use crate::automaton::string::{Sub, edges};
 use crate::vocab::{SliceId, TokenTrie, Vocabulary};
 
 /// Number of sub-states.
-pub const SUBS: usize = Sub::COUNT as usize;
+pub(super) const SUBS: usize = Sub::COUNT as usize;
 const DEAD: u8 = u8::MAX;
 
 /// Tokens by what they do from one sub-state.
-pub struct StringTable {
+pub(super) struct StringTable {
     /// `[ceil(width / 32)]`: tokens that end inside the string, wherever.
     pub(super) inside: Box<[u32]>,
     /// Those that end between characters and are not plain: (characters completed, token), ascending.

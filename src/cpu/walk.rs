@@ -19,9 +19,9 @@ use super::program::View;
 use crate::vocab::TokenTrie;
 
 /// Subtrees with fewer nodes are walked without looking for a fan.
-const MIN_NODES: u32 = 64;
+const MIN_NODES: u32 = 24;
 /// Nodes with fewer children have no fan.
-const MIN_CHILDREN: usize = 12;
+const MIN_CHILDREN: usize = 8;
 /// Deeper nodes have no fan, which bounds recursion.
 const MAX_DEPTH: u16 = 48;
 
@@ -143,6 +143,16 @@ impl<V: Visitor> Walk<'_, '_, V> {
         while i < to {
             let node = &nodes[i as usize];
             let depth = node.depth as usize;
+            // Most nodes looked at are dead; telling so takes no copy of the head.
+            if self.view.indent == 0
+                && self.view.facts(self.heads[depth - 1].state).actions[node.byte as usize] >> 29 == 0
+            {
+                if V::WANTS_DEAD {
+                    self.visitor.dead(trie, i);
+                }
+                i = node.skip;
+                continue;
+            }
             let mut head = self.heads[depth - 1];
             self.levels.nodes.truncate(head.used as usize);
             if !self.view.read(self.levels, &mut head, node.byte) {

@@ -5,7 +5,7 @@
 //! they are followed through the states in between with the automaton of string contents, whose edges
 //! on bytes from 0x80 are those of UTF-8.
 
-use crate::automaton::machine::{Action, Indent, Machine, StateId};
+use crate::automaton::machine::{Action, Indent, Machine, Row, StateId};
 use crate::automaton::string::{Sub, edges};
 use crate::vocab::SliceId;
 
@@ -33,6 +33,21 @@ pub(super) fn closed_slices(machine: &Machine, id: StateId) -> u8 {
     bits
 }
 
+/// The bytes `lo..=hi` in pieces on each of which the row does one thing.
+fn pieces(row: &Row, lo: u8, hi: u8) -> impl Iterator<Item = (u8, u8)> {
+    let mut from = Some(lo);
+    std::iter::from_fn(move || {
+        let start = from.filter(|&start| start <= hi)?;
+        let end = match row.ranges.iter().find(|r| r.1 >= start) {
+            Some(&(first, last, _)) if first <= start => last,
+            Some(&(first, ..)) => first - 1,
+            None => 255,
+        };
+        from = end.checked_add(1);
+        Some((start, end.min(hi)))
+    })
+}
+
 /// If `byte`, read in `from`, leads to `home` as soon as the count says so: whether it counts.
 fn returns(machine: &Machine, from: StateId, home: StateId, byte: u8) -> Option<bool> {
     let Action::Stay { to, tick, space: false } = machine.states[from as usize].row.get(byte) else {
@@ -54,7 +69,7 @@ fn multibyte_returns(machine: &Machine, home: StateId, tick: bool) -> bool {
         next += 1;
         let row = &machine.states[from as usize].row;
         for &(lo, hi, to_sub) in edges(Sub(sub)).iter().filter(|e| e.0 >= 0x80) {
-            for byte in lo..=hi {
+            for (byte, _) in pieces(row, lo, hi) {
                 if to_sub == Sub::MAIN.0 {
                     if returns(machine, from, home, byte) != Some(tick) {
                         return false;
@@ -77,4 +92,46 @@ fn multibyte_returns(machine: &Machine, home: StateId, tick: bool) -> bool {
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_the_bytes_once_and_are_uniform() {
+        let to = |to| Action::Stay { to, tick: false, space: false };
+        let row =
+            Row { ranges: vec![(3, 9, to(1)), (10, 10, to(2)), (20, 255, to(3))], default: Action::Dead };
+        for (lo, hi) in [(0, 255), (0, 127), (5, 15), (10, 10), (11, 19), (200, 255)] {
+            let mut next = u16::from(lo);
+            for (first, last) in pieces(&row, lo, hi) {
+                assert_eq!(u16::from(first), next);
+                assert!((first..=last).all(|b| row.get(b) == row.get(first)));
+                next = u16::from(last) + 1;
+            }
+            assert_eq!(next, u16::from(hi) + 1);
+        }
+    }
+
+    #[test]
+    fn strings_are_closed_under_all_that_they_may_hold() {
+        let flags = |schema: serde_json::Value| {
+            let lowered = crate::schema::lower(&schema, &Default::default()).unwrap();
+            let machine = crate::automaton::build(&lowered.ir, &Default::default()).unwrap();
+            (0..machine.states.len() as StateId).fold(0, |bits, s| bits | closed_slices(&machine, s))
+        };
+        assert_eq!(flags(serde_json::json!({"type": "string"})), 0xff);
+        assert_eq!(flags(serde_json::json!({"type": "string", "minLength": 3, "maxLength": 90})), 0xff);
+        let bit = |slice: SliceId| 1u8 << slice.index();
+        assert_eq!(
+            flags(serde_json::json!({"type": "string", "pattern": "^[a-z]+$"})),
+            bit(SliceId::ALPHA_LOWER)
+        );
+        assert_eq!(
+            flags(serde_json::json!({"type": "string", "pattern": "^[a-zA-Z]*$"})),
+            bit(SliceId::ALPHA_LOWER) | bit(SliceId::ALPHA)
+        );
+        assert_eq!(flags(serde_json::json!({"enum": ["a", "aa", "aaa"]})), 0);
+    }
 }

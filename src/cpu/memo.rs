@@ -55,7 +55,7 @@ impl Thresholds {
                 at.push(extra.chain_at);
                 add(extra.chain_to, &mut seen);
             }
-            if extra.cost_per_tick != 0 {
+            if extra.cost_at != 0 {
                 t.exact_below = t.exact_below.max(extra.cost_at);
             }
             let row = &v.rows[v.states[state as usize].row as usize..];
@@ -67,7 +67,7 @@ impl Thresholds {
                     ActionKind::Stay => add(action.index(), &mut seen),
                     ActionKind::Enter => {
                         let s = &v.sites[action.index() as usize];
-                        if s.cost_per_tick != 0 {
+                        if s.cost_at != 0 {
                             t.exact_below = t.exact_below.max(s.cost_at);
                         }
                         for &target in &v.lists[s.targets as usize..][..s.target_count as usize] {
@@ -126,7 +126,7 @@ fn of_site<'a>(v: &View<'a>, site: u32) -> &'a Thresholds {
         let s = &v.sites[site as usize];
         let targets = &v.lists[s.targets as usize..][..s.target_count as usize];
         let targets: Vec<u32> = targets.iter().copied().filter(|&t| t != 0).collect();
-        Thresholds::search(v, &targets, if s.cost_per_tick != 0 { s.cost_at } else { 0 })
+        Thresholds::search(v, &targets, if s.cost_at != 0 { s.cost_at } else { 0 })
     })
 }
 

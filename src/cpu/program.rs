@@ -29,8 +29,8 @@ impl Program {
     pub fn new(grammar: Arc<Grammar>) -> Program {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (states, sites) = (grammar.states().len(), grammar.sites().len());
-        let counts = grammar.extras().iter().any(|e| e.chain_to != 0 || e.cost_per_tick != 0)
-            || grammar.sites().iter().any(|s| s.cost_per_tick != 0);
+        let counts = grammar.extras().iter().any(|e| e.chain_to != 0 || e.cost_at != 0)
+            || grammar.sites().iter().any(|s| s.cost_at != 0);
         let thresholds = |n: usize| (0..if counts { n } else { 0 }).map(|_| OnceLock::new()).collect();
         Program {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -215,10 +215,12 @@ impl<'a> View<'a> {
         if left == 0 {
             return false;
         }
-        let spaces = u64::from(s.cost_spaces) * u64::from(self.indent) * u64::from(h.depth);
-        let ticks = u64::from(s.cost_at.saturating_sub(h.count)) * u64::from(s.cost_per_tick);
+        let per_space = u64::from(self.indent) * u64::from(h.depth);
+        let spaces = u64::from(s.cost_spaces) * per_space;
+        let per_tick = u64::from(s.cost_per_tick) + u64::from(s.cost_tick_spaces) * per_space;
+        let ticks = u64::from(s.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
         let keys = if s.required == 0 { 0 } else { self.missing(h, s.required, s.key_costs) };
-        let cost = u64::from(s.cost) + ticks + spaces + keys;
+        let cost = ticks.saturating_add(u64::from(s.cost) + spaces + keys);
         levels.push(h, site, cost.min(u64::from(u32::MAX)) as u32);
         h.count = 0;
         h.spaces = 0;
@@ -283,25 +285,26 @@ impl<'a> View<'a> {
         if s.extra != 0 {
             let e = &self.extras[s.extra as usize];
             let per_space = u64::from(self.indent) * u64::from(h.depth);
-            bound += u64::from(e.cost_at.saturating_sub(h.count)) * u64::from(e.cost_per_tick)
-                + u64::from(e.cost_spaces) * per_space;
+            let per_tick = u64::from(e.cost_per_tick) + u64::from(e.cost_tick_spaces) * per_space;
+            let ticks = u64::from(e.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
+            bound = ticks.saturating_add(bound + u64::from(e.cost_spaces) * per_space);
             if s.flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) != 0 {
                 bound = bound.saturating_sub(u64::from(h.spaces));
             }
             if e.keys != 0 {
                 let k = &self.keys[e.keys as usize];
-                bound += self.missing(h, k.required, k.costs);
+                bound = bound.saturating_add(self.missing(h, k.required, k.costs));
                 if k.ahead & k.required & !h.seen != 0 {
                     bound =
                         bound.saturating_sub(u64::from(k.written) + u64::from(k.written_spaces) * per_space);
                 } else if k.ahead != 0 {
-                    bound += u64::from(k.rest) + u64::from(k.rest_spaces) * per_space;
+                    bound = bound.saturating_add(u64::from(k.rest) + u64::from(k.rest_spaces) * per_space);
                 }
             }
         } else if s.flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) != 0 {
             bound = bound.saturating_sub(u64::from(h.spaces));
         }
-        bound + h.cost
+        bound.saturating_add(h.cost)
     }
 
     /// Whether a token may end here: the depth left is enough to finish.

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::cost::{Amount, Costs, UNKNOWN};
 use super::machine::Keys;
 use super::raw::*;
-use super::trim::{TrimId, Trimmer};
+use super::trim::{NEVER, TrimId, Trimmer};
 
 /// The names that may end a key begun, and whether it may be an undeclared one.
 #[derive(Clone, Copy, Default)]
@@ -46,6 +46,8 @@ impl FreeOrder {
         let f = &t.x.frames[trim.frame as usize];
         let data = f.object.as_ref().expect("object frame");
         let live = || f.states.iter().enumerate().filter(|(s, _)| trim.is_live(*s as RawId, 0));
+        // Nothing is ever written that leads where the object cannot be finished.
+        let useful = || live().filter(|(s, _)| trim.need[trim.at(*s as RawId, 0)] != NEVER);
         let mut order = FreeOrder {
             required: 0,
             costs: index,
@@ -54,7 +56,7 @@ impl FreeOrder {
             keys: FxHashMap::default(),
             places: FxHashMap::default(),
         };
-        for (s, state) in live() {
+        for (s, state) in useful() {
             if let StateKey::MemberDone(_, false) = state.key {
                 let amount = costs.amount(trim, s as RawId, 0);
                 if amount.base == UNKNOWN {
@@ -69,7 +71,7 @@ impl FreeOrder {
         // A member, from its comma to its value's end.
         let newline = u32::from(t.x.indented());
         let mut member = [(0, 0); 64];
-        for (s, state) in live() {
+        for (s, state) in useful() {
             if let StateKey::Colon(_, seen @ 1..) = state.key {
                 let name = seen as usize - 1;
                 let value = costs.amount(trim, s as RawId, 0);
@@ -155,7 +157,9 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, s: RawId, memo: &mut FxHashMap<Ra
         let mut result = Ahead::default();
         for &(.., edge) in &f.states[at as usize].edges {
             match edge {
-                Edge::Stay { to, space: false, .. } if trim.is_live(to, 0) => {
+                Edge::Stay { to, space: false, .. }
+                    if trim.is_live(to, 0) && trim.need[trim.at(to, 0)] != NEVER =>
+                {
                     match f.states[to as usize].key {
                         StateKey::Colon(_, 0) => result.open = true,
                         StateKey::Colon(_, seen) => result.names |= 1 << (seen - 1),

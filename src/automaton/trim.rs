@@ -314,6 +314,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         }
         let spelled = |lo: u8, hi: u8| (lo..=hi).any(|b| spellable[b as usize]);
         let mut need = vec![NEVER; trim.need.len()];
+        let members = self.member_needs(trim);
         loop {
             let mut changed = false;
             for region in (0..trim.regions.len()).rev() {
@@ -357,7 +358,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                                 let exit = &f.exits[exit as usize];
                                 if exit_useful(exit, trim, region) && (!read || is_default || spelled(lo, hi))
                                 {
-                                    best = 0;
+                                    best = best.min(exit_need(exit, trim, &members));
                                 }
                             }
                         }
@@ -373,6 +374,44 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             }
         }
         self.trims[id].need = need;
+    }
+
+    /// Free key order: per name the need of its value, at least; [`NEVER`] if it cannot be written.
+    fn member_needs(&self, trim: &Trim) -> [u8; 64] {
+        let f = &self.x.frames[trim.frame as usize];
+        let mut needs = [NEVER; 64];
+        let (Some(data), true) = (&f.object, self.x.any_order()) else { return needs };
+        let spellable = &self.x.options.spellable;
+        for (s, state) in f.states.iter().enumerate() {
+            let StateKey::Colon(_, seen @ 1..) = state.key else { continue };
+            let name = seen as usize - 1;
+            let spelled = data.names[name].1.iter().all(|&b| spellable[b as usize]);
+            if !spelled || !trim.is_live(s as RawId, 0) {
+                continue;
+            }
+            // The colon, perhaps a space, and the value begins.
+            let mut at = state;
+            while let Some(to) = at.edges.iter().find_map(|e| match e.2 {
+                Edge::Stay { to, space: false, .. } => Some(to),
+                _ => None,
+            }) {
+                at = &f.states[to as usize];
+            }
+            for &(lo, hi, edge) in &at.edges {
+                let Edge::Enter { site, read } = edge else { continue };
+                if read && !(lo..=hi).any(|b| spellable[b as usize]) {
+                    continue;
+                }
+                let site = &self.x.sites[site as usize];
+                for (o, to) in site.targets.iter().enumerate() {
+                    if to.is_some_and(|to| trim.is_live(to, 0)) {
+                        let inside = self.need_inside(site, o);
+                        needs[name] = needs[name].min(inside.saturating_add(1));
+                    }
+                }
+            }
+        }
+        needs
     }
 
     /// The need of what a site enters, for one outcome.
@@ -439,6 +478,16 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         }
         Ok(entries)
     }
+}
+
+/// What it takes to leave by an exit of use: with free key order, the names that must be written before.
+fn exit_need(exit: &Exit, trim: &Trim, members: &[u8; 64]) -> u8 {
+    let useful = exit.choices.iter().filter(|c| trim.useful.contains(&c.1));
+    let most = |names: u64| {
+        let needs = members.iter().enumerate().filter(|(name, _)| names >> name & 1 == 1);
+        needs.map(|(_, &need)| need).max().unwrap_or(0)
+    };
+    useful.map(|c| most(c.0)).min().unwrap_or(0)
 }
 
 /// The counts at which an exit produces a useful outcome.

@@ -31,6 +31,24 @@ pub(crate) struct Explorer<'a> {
     work: Vec<Work>,
 }
 
+/// How values of one kind begin.
+struct First {
+    kind: Kind,
+    bytes: &'static [(u8, u8)],
+    /// Whether the byte is read by entering the frame.
+    read: bool,
+}
+
+const FIRST: [First; 7] = [
+    First { kind: Kind::String, bytes: &[(b'"', b'"')], read: true },
+    First { kind: Kind::Number, bytes: &[(b'-', b'-'), (b'0', b'9')], read: false },
+    First { kind: Kind::Array, bytes: &[(b'[', b'[')], read: true },
+    First { kind: Kind::False, bytes: &[(b'f', b'f')], read: false },
+    First { kind: Kind::Null, bytes: &[(b'n', b'n')], read: false },
+    First { kind: Kind::True, bytes: &[(b't', b't')], read: false },
+    First { kind: Kind::Object, bytes: &[(b'{', b'{')], read: true },
+];
+
 enum Work {
     Expand(FrameId, RawId),
     Continue(RawSiteId, u32),
@@ -264,16 +282,7 @@ impl<'a> Explorer<'a> {
         continuation: Continuation,
         out: &mut Expansion,
     ) -> Result<()> {
-        const FIRST: [(Kind, &[(u8, u8)], bool); 7] = [
-            (Kind::String, &[(b'"', b'"')], true),
-            (Kind::Number, &[(b'-', b'-'), (b'0', b'9')], false),
-            (Kind::Array, &[(b'[', b'[')], true),
-            (Kind::False, &[(b'f', b'f')], false),
-            (Kind::Null, &[(b'n', b'n')], false),
-            (Kind::True, &[(b't', b't')], false),
-            (Kind::Object, &[(b'{', b'{')], true),
-        ];
-        for (kind, bytes, read) in FIRST {
+        for First { kind, bytes, read } in FIRST {
             let mut entries: Vec<Formula> = Vec::new();
             let mut slots = Vec::with_capacity(asked.len());
             for &f in asked.iter() {

@@ -118,15 +118,13 @@ impl Explorer<'_> {
             }
         }
         let ended: Vec<Formula> = verdicts.iter().map(|&f| self.ended(f)).collect();
-        if any.accepting[any_state as usize] || !string && ended.contains(&ALWAYS) {
-            if let Some(exit) = self.exit(frame, &ended, 0) {
-                if string {
-                    out.leave(b'"', Some(exit));
-                } else {
-                    // Whatever cannot go on in the number is read by the level around it.
-                    out.default = Edge::Leave { exit, read: false };
-                }
-            }
+        let whole = any.accepting[any_state as usize] || !string && ended.contains(&ALWAYS);
+        let exit = if whole { self.exit(frame, &ended, 0) } else { None };
+        match exit {
+            Some(exit) if string => out.leave(b'"', Some(exit)),
+            // Whatever cannot go on in the number is read by the level around it.
+            Some(exit) => out.default = Edge::Leave { exit, read: false },
+            None => {}
         }
         Ok(())
     }

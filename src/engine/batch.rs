@@ -277,7 +277,7 @@ impl Engine {
         let slot = place.and_then(|p| p.slot.as_deref()).ok_or_else(|| retired(id))?;
         if !slot.fill_mask(&mut self.scratch[0], words) {
             words.fill(u32::MAX);
-            if width % 32 != 0 {
+            if !width.is_multiple_of(32) {
                 words[width / 32] = (1 << (width % 32)) - 1;
             }
         }

@@ -141,7 +141,7 @@ impl Grammar {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let corrupt =
             |why: &str| Error::new(ErrorKind::CorruptGrammar, format!("{why}; compile the schema again"));
-        if bytes.len() < size_of::<Header>() || bytes.len() % 8 != 0 {
+        if bytes.len() < size_of::<Header>() || !bytes.len().is_multiple_of(8) {
             return Err(corrupt("the block is cut short"));
         }
         let mut block = vec![0u64; bytes.len() / 8].into_boxed_slice();

@@ -182,7 +182,7 @@ impl PackedAction {
     pub fn new(kind: ActionKind, flag: bool, space: bool, index: u32) -> Self {
         debug_assert!(index <= MAX_INDEX);
         PackedAction(
-            (kind as u32) << 29 | u32::from(flag) * Self::FLAG | u32::from(space) * Self::SPACE | index,
+            ((kind as u32) << 29) + u32::from(flag) * Self::FLAG + u32::from(space) * Self::SPACE + index,
         )
     }
 

@@ -102,7 +102,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             cost: state.cost.base,
             extra,
             need: state.need,
-            flags: u8::from(state.accepting) * StateInfo::ACCEPTING | indent,
+            flags: u8::from(state.accepting) * StateInfo::ACCEPTING + indent,
             slices: super::closed::closed_slices(machine, id as StateId),
             free: state.free,
         });

@@ -38,7 +38,7 @@ use self::span::spans_of;
 use super::{LogitsSource, SeqId, Tokens};
 use crate::error::Result;
 
-/// A source of logits that copies from the prompt. See the [module](self) for what to expect of it.
+/// A source of logits that copies from the prompt. The file opens with what to expect of it.
 pub struct CopyModel {
     vocab: Arc<dyn Tokens + Send + Sync>,
     lexicon: Lexicon,

@@ -1,4 +1,11 @@
 //! warpgrammar makes a language model's output match a JSON Schema, every time.
+//!
+//! A schema is compiled into a compact deterministic pushdown automaton over bytes. Followed token by
+//! token it tells which tokens are legal; whatever is sampled among them, the output can be completed.
+//!
+//! Start with [`Compiler`] and [`Engine`]; the README has an example. The modules follow the path from a
+//! schema to a token: [`schema`], [`ir`], [`pattern`], [`automaton`], [`table`], then [`reference`](mod@reference)
+//! or [`cpu`], [`sampling`] and [`engine`]. `docs/ARCHITECTURE.md` tells how they fit together.
 #![warn(missing_docs)]
 
 pub mod automaton;
@@ -17,3 +24,8 @@ pub mod vocab;
 
 pub use engine::{Compiler, CompilerOptions, Engine, EngineOptions, Grammar};
 pub use error::{Error, ErrorKind, Result};
+
+/// The README's examples, so that they are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

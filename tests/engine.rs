@@ -111,14 +111,14 @@ fn text(engine: &Engine, id: SlotId) -> Vec<u8> {
     tokens.iter().flat_map(|&t| vocab.bytes(t).unwrap_or_default().to_vec()).collect()
 }
 
-fn mask(engine: &Engine, id: SlotId) -> Vec<u32> {
+fn mask(engine: &mut Engine, id: SlotId) -> Vec<u32> {
     let mut words = vec![0; engine.vocabulary().width().div_ceil(32)];
     engine.fill_mask(id, &mut words).unwrap();
     words
 }
 
 /// All that can be seen of a slot.
-fn seen(engine: &Engine, id: SlotId) -> (Vec<u32>, Vec<u32>, Vec<u8>, bool, Option<Finish>) {
+fn seen(engine: &mut Engine, id: SlotId) -> (Vec<u32>, Vec<u32>, Vec<u8>, bool, Option<Finish>) {
     let tokens = engine.tokens(id).unwrap().to_vec();
     (
         tokens,
@@ -266,7 +266,7 @@ fn hostile_rows_hurt_only_themselves() {
                 ("good", good.clone(), true),
             ];
             let ids: Vec<SlotId> = rows.iter().map(|_| engine.admit(with(&grammar)).unwrap()).collect();
-            let before: Vec<_> = ids.iter().map(|&id| seen(&engine, id)).collect();
+            let before: Vec<_> = ids.iter().map(|&id| seen(&mut engine, id)).collect();
             let flat: Vec<f32> = rows.iter().flat_map(|r| r.1.clone()).collect();
             let batch = LogitsBatch::new(Logits::F32(&flat), rows.len(), width, width).unwrap();
             let results = engine.step(&ids, &batch);
@@ -281,7 +281,7 @@ fn hostile_rows_hurt_only_themselves() {
                     Err(e) => {
                         assert!(!fine, "{name}: {e}");
                         assert_eq!(e.kind(), ErrorKind::NoLegalToken, "{name}: {e}");
-                        assert_eq!(seen(&engine, ids[i]), before[i], "{name} left a trace");
+                        assert_eq!(seen(&mut engine, ids[i]), before[i], "{name} left a trace");
                     }
                 }
             }
@@ -324,7 +324,7 @@ fn a_row_that_has_no_slot_of_its_own_fails_alone() {
     }
 
     // Shapes that do not fit fail every row and move none.
-    let before = [a, b, c].map(|id| seen(&engine, id));
+    let before = [a, b, c].map(|id| seen(&mut engine, id));
     let short = vec![0.0; 3 * width];
     for (rows, wide) in [(3, width - 1), (2, width), (0, width), (1, 1)] {
         let batch = LogitsBatch::new(Logits::F32(&short), rows, width, wide).unwrap();
@@ -332,7 +332,7 @@ fn a_row_that_has_no_slot_of_its_own_fails_alone() {
         assert_eq!(results.len(), 3);
         assert!(results.into_iter().all(|r| kind(r) == Some(ErrorKind::InvalidParameter)));
     }
-    assert_eq!([a, b, c].map(|id| seen(&engine, id)), before);
+    assert_eq!([a, b, c].map(|id| seen(&mut engine, id)), before);
     assert!(engine.step(&[], &LogitsBatch::new(Logits::F32(&[]), 0, width, width).unwrap()).is_empty());
     assert_eq!(engine.step(&[], &LogitsBatch::new(Logits::F32(&row), 1, width, width).unwrap()).len(), 0);
 }
@@ -381,7 +381,7 @@ fn outputs_end_by_a_stop_token_or_when_nothing_can_follow() {
     let id = engine.admit(Request { max_tokens: Some(3), ..Request::default() }).unwrap();
     engine.advance(id, stop(&vocab)).unwrap();
     assert_eq!((engine.finish(id).unwrap(), engine.tokens(id).unwrap().len()), (Some(Finish::Stop), 0));
-    let free = mask(&engine, id);
+    let free = mask(&mut engine, id);
     assert_eq!(free.iter().map(|w| w.count_ones() as usize).sum::<usize>(), vocab.width());
 }
 
@@ -394,13 +394,13 @@ fn the_mask_is_what_can_be_appended() {
     for max_tokens in [None, Some(grammar.least_tokens() + 3)] {
         let id = engine.admit(Request { max_tokens, ..with(&grammar) }).unwrap();
         while engine.finish(id).unwrap().is_none() {
-            let before = seen(&engine, id);
-            let words = mask(&engine, id);
+            let before = seen(&mut engine, id);
+            let words = mask(&mut engine, id);
             for token in 0..32 * words.len() as u32 + 40 {
                 let legal = words.get(token as usize / 32).is_some_and(|w| w >> (token % 32) & 1 == 1);
                 assert_eq!(engine.validate_tokens(id, &[token]).unwrap() == 1, legal, "token {token}");
             }
-            assert_eq!(seen(&engine, id), before, "validation changes nothing");
+            assert_eq!(seen(&mut engine, id), before, "validation changes nothing");
             let forced = engine.forced(id).unwrap();
             let chosen = step(&mut engine, id, &noise(&mut random, vocab.width())).unwrap().token;
             let bytes = vocab.bytes(chosen).unwrap_or_default();
@@ -468,14 +468,14 @@ fn rollback_restores_everything() {
             let request = Request { params, prompt: &[65, 66, 66], ..with(&grammar) };
             let id = engine.admit(request).unwrap();
             let mut random = Random(5);
-            let mut history = vec![seen(&engine, id)];
+            let mut history = vec![seen(&mut engine, id)];
             for round in 0..150 {
                 let length = engine.tokens(id).unwrap().len();
                 if engine.finish(id).unwrap().is_some() || round % 7 == 6 {
                     let n = random.below(length + 1);
                     engine.rollback(id, n).unwrap();
                     history.truncate(length - n + 1);
-                    assert_eq!(Some(&seen(&engine, id)), history.last(), "{schema} back by {n}");
+                    assert_eq!(Some(&seen(&mut engine, id)), history.last(), "{schema} back by {n}");
                     continue;
                 }
                 if round % 50 == 30 {
@@ -485,9 +485,9 @@ fn rollback_restores_everything() {
                 // A stop token is taken back with the tokens before it, or alone.
                 if result.token == stop(&vocab) {
                     engine.rollback(id, 0).unwrap();
-                    assert_eq!(Some(&seen(&engine, id)), history.last());
+                    assert_eq!(Some(&seen(&mut engine, id)), history.last());
                 } else {
-                    history.push(seen(&engine, id));
+                    history.push(seen(&mut engine, id));
                 }
             }
         }
@@ -555,7 +555,7 @@ fn a_clone_goes_its_own_way() {
     let id = engine.admit(with(&grammar)).unwrap();
     spell(&mut engine, id, "{\"name\":\"a");
     let copy = engine.clone_slot(id).unwrap();
-    assert_eq!(seen(&engine, id), seen(&engine, copy));
+    assert_eq!(seen(&mut engine, id), seen(&mut engine, copy));
     let mut random = Random(2);
     let row = noise(&mut random, vocab.width());
     let (a, b) = (step(&mut engine, id, &row).unwrap(), step(&mut engine, copy, &row).unwrap());
@@ -563,9 +563,9 @@ fn a_clone_goes_its_own_way() {
     engine.rollback(copy, 1).unwrap();
     spell(&mut engine, copy, "bc\"");
     assert_eq!(engine.tokens(id).unwrap().len(), 11);
-    let before = seen(&engine, copy);
+    let before = seen(&mut engine, copy);
     engine.retire(id).unwrap();
-    assert_eq!(seen(&engine, copy), before);
+    assert_eq!(seen(&mut engine, copy), before);
     engine.rollback(copy, 4).unwrap();
     assert_eq!(text(&engine, copy), b"{\"name\":\"");
 }

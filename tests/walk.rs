@@ -85,6 +85,8 @@ fn schemas() -> Vec<Value> {
         json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
                "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
         json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
+        json!({"type": "array", "items": {"type": "string"}, "minItems": 4}),
+        json!({"type": "array", "items": {"type": "array", "items": {"enum": [1, "a"]}, "minItems": 3}, "minItems": 2}),
         json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),
         json!({"anyOf": [
             {"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "string"}}, "required": ["kind", "x"], "additionalProperties": false},

@@ -304,20 +304,21 @@ enum Seen {
 
 /// One bound that equals `a` from region `first` up to `region`, and `b` in `region`, if there is one.
 fn merged(a: Cost, trim: &Trim, first: usize, b: Cost, region: usize) -> Option<Cost> {
-    let value =
-        |c: Cost, n: u32| u64::from(c.base) + u64::from(c.at.saturating_sub(n)) * u64::from(c.per_tick);
+    let missing = |c: Cost, n: u32| u64::from(c.at.saturating_sub(n));
+    let tokens = |c: Cost, n: u32| u64::from(c.base) + missing(c, n) * u64::from(c.per_tick);
+    let spaces = |c: Cost, n: u32| u64::from(c.spaces) + missing(c, n) * u64::from(c.tick_spaces);
+    let slope = |c: Cost| (c.per_tick, c.tick_spaces);
     // Both are linear within their regions: agreeing at both ends is agreeing throughout.
     let agree = |x: Cost, y: Cost, from: usize, to: usize| {
         let (lo, hi) = (trim.regions[from].0, trim.regions[to].1);
         let top = if hi == INFINITY { lo.max(x.at).max(y.at) } else { hi - 1 };
-        x.spaces == y.spaces && value(x, lo) == value(y, lo) && value(x, top) == value(y, top)
+        [lo, top].iter().all(|&n| tokens(x, n) == tokens(y, n) && spaces(x, n) == spaces(y, n))
     };
-    if agree(a, b, region, region) && (a.at <= trim.regions[region].0 || a.per_tick == b.per_tick) {
+    if agree(a, b, region, region) && (a.at <= trim.regions[region].0 || slope(a) == slope(b)) {
         return Some(a);
     }
-    let same_slope =
-        a.per_tick == b.per_tick || region == first + 1 && trim.regions[first].1 - trim.regions[first].0 == 1;
-    (same_slope && agree(a, b, first, region - 1)).then_some(b)
+    let one_count = region == first + 1 && trim.regions[first].1 - trim.regions[first].0 == 1;
+    ((slope(a) == slope(b) || one_count) && agree(a, b, first, region - 1)).then_some(b)
 }
 
 /// Orders states so that a state's only successor follows it where possible.

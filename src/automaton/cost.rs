@@ -8,7 +8,7 @@
 //!
 //! **Counts.** In a region of counts [lo, hi) the bound is B(s, c) = D(s) + (hi − 1 − c)·b, where D is
 //! exact at c = hi − 1 and b is the greatest drop, over the targets t of chosen ticking edges, from D(t) to
-//! t's bound at hi in the next region. Then for a chosen ticking edge s → t at c < hi − 1,
+//! t's bound at hi in the next region (tokens and spaces each by themselves). Then for a chosen ticking edge s → t at c < hi − 1,
 //! B(s, c) − 1 = B(t, hi) + (hi − 1 − c)·b ≥ D(t) + (hi − 2 − c)·b = B(t, c + 1).
 
 use super::counts::INFINITY;
@@ -35,7 +35,10 @@ impl Amount {
         if self.base == UNKNOWN {
             return self;
         }
-        Amount { base: self.base.saturating_add(tokens).min(UNKNOWN - 1), spaces: self.spaces + spaces }
+        Amount {
+            base: self.base.saturating_add(tokens).min(UNKNOWN - 1),
+            spaces: self.spaces.saturating_add(spaces),
+        }
     }
 
     fn sum(self, other: Amount) -> Amount {
@@ -56,8 +59,8 @@ impl Amount {
 pub(crate) struct Costs {
     /// `[states × regions]`.
     amounts: Vec<Amount>,
-    /// Per region.
-    per_tick: Vec<u32>,
+    /// Per region, what a missing count costs.
+    per_tick: Vec<Amount>,
     /// Free key order: the bound at an object's start, every required name missing.
     all_missing: Option<Amount>,
 }
@@ -71,8 +74,9 @@ impl Costs {
     pub fn cost(&self, trim: &Trim, state: RawId, region: usize) -> Cost {
         let Amount { base, spaces } = self.amount(trim, state, region);
         let hi = trim.regions[region].1;
-        let per_tick = self.per_tick[region];
-        Cost { base, at: if hi == INFINITY || per_tick == 0 { 0 } else { hi - 1 }, per_tick, spaces }
+        let Amount { base: per_tick, spaces: tick_spaces } = self.per_tick[region];
+        let at = if hi == INFINITY || self.per_tick[region] == Amount::ZERO { 0 } else { hi - 1 };
+        Cost { base, at, per_tick, tick_spaces, spaces }
     }
 }
 
@@ -80,7 +84,7 @@ impl Costs {
 pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
     let blank = |trim: &Trim| Costs {
         amounts: vec![Amount::UNKNOWN; trim.live.len()],
-        per_tick: vec![0; trim.regions.len()],
+        per_tick: vec![Amount::ZERO; trim.regions.len()],
         all_missing: None,
     };
     let mut all: Vec<Costs> = t.trims.iter().map(blank).collect();
@@ -107,7 +111,7 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let trim = &t.trims[id];
     let mut costs = Costs {
         amounts: vec![Amount::UNKNOWN; trim.live.len()],
-        per_tick: vec![0; trim.regions.len()],
+        per_tick: vec![Amount::ZERO; trim.regions.len()],
         all_missing: None,
     };
     let states = t.x.frames[trim.frame as usize].states.len() as RawId;
@@ -134,7 +138,8 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
                 let here = costs.amounts[trim.at(to, region)];
                 let above = at_start_of(trim, &costs, to, region + 1);
                 if here.base != UNKNOWN && above.base != UNKNOWN {
-                    costs.per_tick[region] = costs.per_tick[region].max(here.base.saturating_sub(above.base));
+                    let (base, spaces) = here.minus(above);
+                    costs.per_tick[region] = costs.per_tick[region].max(Amount { base, spaces });
                 }
             }
         }
@@ -154,7 +159,8 @@ fn at_start_of(trim: &Trim, costs: &Costs, s: RawId, region: usize) -> Amount {
     let amount = costs.amounts[trim.at(s, region)];
     let (lo, hi) = trim.regions[region];
     let missing = if hi == INFINITY { 0 } else { hi - 1 - lo };
-    amount.plus(missing.saturating_mul(costs.per_tick[region]), 0)
+    let Amount { base, spaces } = costs.per_tick[region];
+    amount.plus(missing.saturating_mul(base), missing.saturating_mul(spaces))
 }
 
 /// The cheapest way on that needs no more depth than necessary, and the state it ticks into, if it does.
@@ -256,8 +262,10 @@ fn through(
         return Amount::UNKNOWN;
     }
     // The frame is one level deeper, so its spaces are due once more.
-    let deeper =
-        Amount { base: start.base.saturating_add(start.spaces * t.x.options.indent_width()), ..start };
+    let deeper = Amount {
+        base: start.base.saturating_add(start.spaces.saturating_mul(t.x.options.indent_width())),
+        ..start
+    };
     deeper.sum(after(t, trim, costs, site, &inside.useful, region))
 }
 

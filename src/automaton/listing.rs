@@ -33,7 +33,7 @@ pub fn listing(machine: &Machine) -> String {
             let _ = write!(out, " need={}", s.need);
         }
         let _ = write!(out, " cost={}", s.cost.base);
-        if s.cost.per_tick > 0 {
+        if s.cost.per_tick > 0 || s.cost.tick_spaces > 0 {
             let _ = write!(out, "+{}·({}−n)", s.cost.per_tick, s.cost.at);
         }
         if s.cost.spaces > 0 {

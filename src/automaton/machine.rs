@@ -69,7 +69,8 @@ impl Row {
 }
 
 /// An upper bound of the tokens still needed, as a function of the frame's count and the depth:
-/// `base + max(0, at − count) · per_tick + spaces · depth`.
+/// `base + spaces · i + max(0, at − count) · (per_tick + tick_spaces · i)`, with i the bytes of indentation
+/// at the depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cost {
     /// Tokens needed once `count ≥ at`.
@@ -78,6 +79,8 @@ pub struct Cost {
     pub at: u32,
     /// Tokens per missing count.
     pub per_tick: u32,
+    /// Levels of indentation per missing count (indented output only).
+    pub tick_spaces: u32,
     /// Bytes of indentation per level of depth that remain to be written (indented output only).
     pub spaces: u32,
 }

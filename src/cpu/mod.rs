@@ -1,7 +1,46 @@
-//! The fast CPU backend: bit for bit what [`crate::reference`] gives.
+//! The fast CPU backend of masks and sampling: bit for bit what [`crate::reference`] says, in microseconds.
+//!
+//! # The problem
+//!
+//! The reference tries every token of the vocabulary: hundreds of milliseconds a mask. Here a mask is
+//! put together from what is known of the vocabulary and a walk over what is not.
+//!
+//! # How
+//!
+//! | state | mask |
+//! |---|---|
+//! | seen lately | from `memo`: a static bitmap and a list of tokens |
+//! | contents of a string, free or limited in length | a static bitmap (`strings`) and the suffixes after the quote |
+//! | closed under a slice ([`crate::vocab::slices`]) | the slice's bitmap, and a walk of the tokens outside it |
+//! | nearly every character leads to a state closed under plain characters | that bitmap, minus what dies |
+//! | anything else | a pruned walk of the vocabulary's trie |
+//!
+//! | item | what it is | shared by |
+//! |---|---|---|
+//! | [`Program`] | a grammar with its rows unfolded as they are first visited | every request of the schema |
+//! | [`VocabTables`] | what masks know of the vocabulary | everything |
+//! | [`State`] | where one text is, with its history for rollback | one request |
+//! | [`Masker`] | scratch space and the memo | one thread |
 
+mod batch;
+mod facts;
+mod head;
+mod masker;
+mod memo;
+mod program;
 pub mod sampler;
 mod sampler_adjust;
 mod sampler_list;
 mod sampler_simd;
 mod sampler_wide;
+mod sink;
+mod state;
+mod strings;
+mod tables;
+mod walk;
+
+pub use batch::{MaskRow, mask_rows};
+pub use masker::{DEFAULT_MEMO_BYTES, Masker};
+pub use program::Program;
+pub use state::State;
+pub use tables::VocabTables;

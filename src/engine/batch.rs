@@ -1,10 +1,14 @@
 //! Slots and batches.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+
+use rustc_hash::FxHashMap;
 
 use super::slot::{Backend, Request, Scratch, Slot};
+use crate::cpu::{Program, VocabTables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::LogitsBatch;
+use crate::table::Grammar;
 use crate::vocab::Vocabulary;
 
 /// How an engine is set up.
@@ -65,6 +69,8 @@ pub struct Engine {
     places: Vec<Place>,
     free: Vec<u32>,
     scratch: Vec<Scratch>,
+    /// Grammars in use made ready, by their address, which each keeps from being used again.
+    programs: FxHashMap<usize, Weak<Program>>,
 }
 
 impl Engine {
@@ -79,8 +85,10 @@ impl Engine {
                 "an engine needs at least one slot and one thread",
             ));
         }
-        let scratch = (0..options.threads).map(|_| Scratch::default()).collect();
-        Ok(Engine { vocab, options, places: Vec::new(), free: Vec::new(), scratch })
+        let tables = Arc::new(VocabTables::new(vocab.clone()));
+        let scratch = (0..options.threads).map(|_| Scratch::new(tables.clone())).collect();
+        let programs = FxHashMap::default();
+        Ok(Engine { vocab, options, places: Vec::new(), free: Vec::new(), scratch, programs })
     }
 
     /// The vocabulary of all requests.
@@ -111,8 +119,20 @@ impl Engine {
     /// if all slots are taken.
     pub fn admit(&mut self, request: Request<'_>) -> Result<SlotId> {
         self.check_free()?;
-        let slot = Slot::new(request, &self.vocab)?;
+        let program = request.grammar.as_ref().map(|grammar| self.program(grammar));
+        let slot = Slot::new(request, program.as_ref(), &self.vocab, self.options.backend)?;
         Ok(self.place(slot))
+    }
+
+    fn program(&mut self, grammar: &Arc<Grammar>) -> Arc<Program> {
+        let address = Arc::as_ptr(grammar) as usize;
+        if let Some(program) = self.programs.get(&address).and_then(Weak::upgrade) {
+            return program;
+        }
+        self.programs.retain(|_, program| program.strong_count() > 0);
+        let program = Arc::new(Program::new(grammar.clone()));
+        self.programs.insert(address, Arc::downgrade(&program));
+        program
     }
 
     fn check_free(&self) -> Result<()> {
@@ -247,13 +267,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] if `words` has another length.
-    pub fn fill_mask(&self, id: SlotId, words: &mut [u32]) -> Result<()> {
+    pub fn fill_mask(&mut self, id: SlotId, words: &mut [u32]) -> Result<()> {
         let width = self.vocab.width();
         if words.len() != width.div_ceil(32) {
             let message = format!("the mask has {} words, it needs {}", words.len(), width.div_ceil(32));
             return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
-        if !self.slot(id)?.fill_mask(&self.vocab, words) {
+        let place = self.places.get(id.index as usize).filter(|p| p.generation == id.generation);
+        let slot = place.and_then(|p| p.slot.as_deref()).ok_or_else(|| retired(id))?;
+        if !slot.fill_mask(&mut self.scratch[0], words) {
             words.fill(u32::MAX);
             if width % 32 != 0 {
                 words[width / 32] = (1 << (width % 32)) - 1;

@@ -13,6 +13,7 @@
 mod batch;
 mod cache;
 mod compiler;
+mod position;
 mod slot;
 
 pub use batch::{Engine, EngineOptions, Finish, SlotId, Step};

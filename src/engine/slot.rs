@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::batch::{Finish, Step};
+use super::position::Position;
 use crate::cpu::sampler::SamplerScratch;
+use crate::cpu::{Masker, Program, VocabTables};
 use crate::error::{Error, ErrorKind, Result};
-use crate::reference::Configuration;
 use crate::sampling::{Draw, LegalSet, Logits, SamplingParams, TokenCounts, stream};
 use crate::table::Grammar;
 use crate::vocab::Vocabulary;
@@ -36,34 +37,56 @@ pub struct Request<'a> {
     pub choice: u32,
 }
 
-/// How many tokens apart positions are kept to roll back to.
-const CHECKPOINT: usize = 32;
-
 /// The state of one request.
 #[derive(Clone)]
 pub(super) struct Slot {
-    grammar: Option<Arc<Grammar>>,
     params: SamplingParams,
     counts: TokenCounts,
     prompt_len: u64,
     max_tokens: Option<u32>,
     stream: u32,
-    position: Option<Configuration>,
+    position: Option<Position>,
     tokens: Vec<u32>,
-    /// Positions after 0, 32, 64 … tokens.
-    checkpoints: Vec<Configuration>,
     finish: Option<Finish>,
 }
 
 /// Buffers that rows of one thread take turns in.
-#[derive(Default)]
 pub(super) struct Scratch {
     sampler: SamplerScratch,
+    masker: Masker,
     mask: Vec<u32>,
 }
 
+impl Scratch {
+    pub fn new(tables: Arc<VocabTables>) -> Self {
+        let mask = vec![0; tables.vocab().width().div_ceil(32)];
+        Scratch { sampler: SamplerScratch::default(), masker: Masker::new(tables), mask }
+    }
+}
+
 impl Slot {
-    pub fn new(request: Request<'_>, vocab: &Vocabulary) -> Result<Self> {
+    /// `program` is the request's grammar made ready, if it has one.
+    pub fn new(
+        request: Request<'_>,
+        program: Option<&Arc<Program>>,
+        vocab: &Vocabulary,
+        backend: Backend,
+    ) -> Result<Self> {
+        Self::check(&request, vocab)?;
+        Ok(Slot {
+            position: program.map(|program| Position::start(program, backend)),
+            counts: TokenCounts::from_prompt(request.prompt),
+            prompt_len: request.prompt.len() as u64,
+            stream: stream(request.choice, false),
+            params: request.params,
+            max_tokens: request.max_tokens,
+            tokens: Vec::new(),
+            finish: None,
+        })
+    }
+
+    /// What can be wrong with a request.
+    fn check(request: &Request<'_>, vocab: &Vocabulary) -> Result<()> {
         request.params.validate(vocab.width())?;
         if let (Some(grammar), Some(max)) = (&request.grammar, request.max_tokens) {
             let least = grammar.least_tokens();
@@ -85,19 +108,7 @@ impl Slot {
             let message = "the grammar was compiled for another vocabulary; compile the schema for this one";
             return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
-        let position = request.grammar.as_deref().map(Configuration::start);
-        Ok(Slot {
-            checkpoints: position.iter().cloned().collect(),
-            position,
-            grammar: request.grammar,
-            counts: TokenCounts::from_prompt(request.prompt),
-            prompt_len: request.prompt.len() as u64,
-            stream: stream(request.choice, false),
-            params: request.params,
-            max_tokens: request.max_tokens,
-            tokens: Vec::new(),
-            finish: None,
-        })
+        Ok(())
     }
 
     fn left(&self) -> Option<u64> {
@@ -114,17 +125,14 @@ impl Slot {
 
     /// Whether the output matches the grammar as it is; free text always does.
     pub fn is_complete(&self) -> bool {
-        match (&self.position, &self.grammar) {
-            (Some(position), Some(grammar)) => position.is_complete(grammar),
-            _ => true,
-        }
+        self.position.as_ref().is_none_or(Position::is_complete)
     }
 
     /// Writes the legal tokens, `[ceil(width / 32)]` words; `false` if every token is legal and
     /// nothing was written.
-    pub fn fill_mask(&self, vocab: &Vocabulary, words: &mut [u32]) -> bool {
-        let (Some(position), Some(grammar)) = (&self.position, &self.grammar) else { return false };
-        words.copy_from_slice(&position.mask(grammar, vocab, self.left()));
+    pub fn fill_mask(&self, scratch: &mut Scratch, words: &mut [u32]) -> bool {
+        let Some(position) = &self.position else { return false };
+        position.mask(&mut scratch.masker, self.left(), words);
         true
     }
 
@@ -140,8 +148,7 @@ impl Slot {
             return Err(Error::new(ErrorKind::InvalidParameter, "the slot has finished; retire it"));
         }
         let mut mask = std::mem::take(&mut scratch.mask);
-        mask.resize(vocab.width().div_ceil(32), 0);
-        let legal = if self.fill_mask(vocab, &mut mask) { LegalSet::Bitmap(&mask) } else { LegalSet::All };
+        let legal = if self.fill_mask(scratch, &mut mask) { LegalSet::Bitmap(&mask) } else { LegalSet::All };
         let draw = Draw::new(self.params.seed, self.prompt_len + self.tokens.len() as u64, self.stream);
         let sampled = match backend {
             Backend::Cpu => crate::cpu::sampler::sample(
@@ -171,15 +178,17 @@ impl Slot {
         if token as usize >= vocab.width() {
             return Err(illegal(format!("token {token} is beyond the logits' width of {}", vocab.width())));
         }
-        if let (Some(position), Some(grammar)) = (&mut self.position, &self.grammar) {
-            let left = self.max_tokens.map(|max| u64::from(max) - self.tokens.len() as u64);
-            let Some(next) = position.after_token(grammar, vocab, token, left) else {
-                return Err(illegal(format!(
-                    "token {token} ({:?}) cannot come next",
-                    String::from_utf8_lossy(vocab.bytes(token).unwrap_or_default())
-                )));
+        let left = self.left();
+        if let Some(position) = &mut self.position {
+            let legal = if vocab.is_stop(token) {
+                position.is_complete()
+            } else {
+                position.advance(vocab, token, self.tokens.len() + 1, left)
             };
-            *position = next;
+            if !legal {
+                let text = String::from_utf8_lossy(vocab.bytes(token).unwrap_or_default());
+                return Err(illegal(format!("token {token} ({text:?}) cannot come next")));
+            }
         }
         if vocab.is_stop(token) {
             self.finish = Some(Finish::Stop);
@@ -187,24 +196,17 @@ impl Slot {
         }
         self.tokens.push(token);
         self.counts.push(token);
-        if self.tokens.len() % CHECKPOINT == 0
-            && let Some(position) = &self.position
-        {
-            self.checkpoints.push(position.clone());
-        }
         self.finish = self.end();
         Ok(())
     }
 
     /// Whether the output is at its end without a stop token.
     fn end(&self) -> Option<Finish> {
-        if let (Some(position), Some(grammar)) = (&self.position, &self.grammar)
-            && position.is_complete(grammar)
-            && (self.left() == Some(0) || next_bytes(position, grammar).next().is_none())
-        {
-            return Some(Finish::Stop);
+        let used_up = self.left() == Some(0);
+        match &self.position {
+            Some(position) if position.is_at_end() || used_up && position.is_complete() => Some(Finish::Stop),
+            _ => used_up.then_some(Finish::Length),
         }
-        (self.left() == Some(0)).then_some(Finish::Length)
     }
 
     /// Takes back the last `n` tokens (a stop token is not one of them, but is taken back too).
@@ -216,15 +218,8 @@ impl Slot {
         for &token in &self.tokens[keep..] {
             self.counts.pop(token);
         }
-        if let Some(grammar) = &self.grammar {
-            self.checkpoints.truncate(keep / CHECKPOINT + 1);
-            let mut position = self.checkpoints[keep / CHECKPOINT].clone();
-            for &token in &self.tokens[keep / CHECKPOINT * CHECKPOINT..keep] {
-                for &b in vocab.bytes(token).unwrap_or_default() {
-                    position.read(grammar, b);
-                }
-            }
-            self.position = Some(position);
+        if let Some(position) = &mut self.position {
+            position.rollback(vocab, &self.tokens, keep);
         }
         self.tokens.truncate(keep);
         self.finish = None;
@@ -233,18 +228,7 @@ impl Slot {
 
     /// The bytes that must come next, whatever is sampled: jump-ahead text.
     pub fn forced(&self) -> Vec<u8> {
-        let (Some(position), Some(grammar)) = (&self.position, &self.grammar) else { return Vec::new() };
-        let mut position = position.clone();
-        let mut forced = Vec::new();
-        // A grammar can force a text without end only by its own size.
-        while !position.is_complete(grammar) && forced.len() < 1 << 16 {
-            let mut bytes = next_bytes(&position, grammar);
-            let (Some(byte), None) = (bytes.next(), bytes.next()) else { break };
-            drop(bytes);
-            position.read(grammar, byte);
-            forced.push(byte);
-        }
-        forced
+        self.position.as_ref().map_or_else(Vec::new, Position::forced)
     }
 
     /// How many of the tokens, from the first on, could be appended one by one. Changes nothing.
@@ -255,9 +239,4 @@ impl Slot {
         let mut trial = self.clone();
         tokens.iter().take_while(|&&token| trial.advance(vocab, token).is_ok()).count()
     }
-}
-
-/// The bytes that are legal next, ascending.
-fn next_bytes<'a>(position: &'a Configuration, grammar: &'a Grammar) -> impl Iterator<Item = u8> + 'a {
-    (0..=255u8).filter(|&b| position.clone().read(grammar, b))
 }

@@ -119,10 +119,12 @@ impl Configuration {
         if left == 0 {
             return false;
         }
-        let spaces = u64::from(s.cost_spaces) * u64::from(g.header().indent) * self.stack.len() as u64;
-        let ticks = u64::from(s.cost_at.saturating_sub(self.count)) * u64::from(s.cost_per_tick);
+        let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
+        let spaces = u64::from(s.cost_spaces) * per_space;
+        let per_tick = u64::from(s.cost_per_tick) + u64::from(s.cost_tick_spaces) * per_space;
+        let ticks = u64::from(s.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
         let keys = if s.required == 0 { 0 } else { self.missing(g, s.required, s.key_costs) };
-        let cost = clamp(u64::from(s.cost) + ticks + spaces + keys);
+        let cost = clamp(ticks.saturating_add(u64::from(s.cost) + spaces + keys));
         self.stack.push(Level { site, count: self.count, seen: self.seen, cost });
         self.count = 0;
         self.spaces = 0;
@@ -170,22 +172,22 @@ impl Configuration {
         let s = &g.states()[self.state as usize];
         let e = &g.extras()[s.extra as usize];
         let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
-        let mut bound = u64::from(s.cost)
-            + u64::from(e.cost_at.saturating_sub(self.count)) * u64::from(e.cost_per_tick)
-            + u64::from(e.cost_spaces) * per_space;
+        let per_tick = u64::from(e.cost_per_tick) + u64::from(e.cost_tick_spaces) * per_space;
+        let ticks = u64::from(e.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
+        let mut bound = ticks.saturating_add(u64::from(s.cost) + u64::from(e.cost_spaces) * per_space);
         if s.flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) != 0 {
             bound = bound.saturating_sub(u64::from(self.spaces));
         }
         if e.keys != 0 {
             let k = &g.keys()[e.keys as usize];
-            bound += self.missing(g, k.required, k.costs);
+            bound = bound.saturating_add(self.missing(g, k.required, k.costs));
             if k.ahead & k.required & !self.seen != 0 {
                 bound = bound.saturating_sub(u64::from(k.written) + u64::from(k.written_spaces) * per_space);
             } else if k.ahead != 0 {
-                bound += u64::from(k.rest) + u64::from(k.rest_spaces) * per_space;
+                bound = bound.saturating_add(u64::from(k.rest) + u64::from(k.rest_spaces) * per_space);
             }
         }
-        bound + self.stack.iter().map(|level| u64::from(level.cost)).sum::<u64>()
+        bound.saturating_add(self.stack.iter().map(|level| u64::from(level.cost)).sum())
     }
 
     /// Whether a token may end here: the depth left is enough to finish.

@@ -44,14 +44,18 @@ pub struct Extra {
     pub chain_at: u32,
     /// … go to this state instead (and look again); 0: no threshold.
     pub chain_to: u32,
-    /// `max(0, cost_at − count) · cost_per_tick` more tokens.
+    /// `max(0, cost_at − count) · (cost_per_tick + cost_tick_spaces · indent · depth)` more tokens.
     pub cost_at: u32,
     /// See `cost_at`.
     pub cost_per_tick: u32,
+    /// See `cost_at`.
+    pub cost_tick_spaces: u32,
     /// `cost_spaces · indent · depth` more tokens.
     pub cost_spaces: u32,
     /// Index into `keys`; 0: none.
     pub keys: u32,
+    /// 0.
+    pub padding: u32,
 }
 
 /// Free key order: see [`crate::automaton::machine::Keys`], field for field.
@@ -114,8 +118,8 @@ pub struct SiteInfo {
     pub cost_spaces: u32,
     /// Index into `key_costs`.
     pub key_costs: u32,
-    /// 0.
-    pub padding: u32,
+    /// See [`Extra::cost_at`].
+    pub cost_tick_spaces: u32,
 }
 
 /// One entry of a list of choices; the first whose keys are all seen holds.
@@ -131,7 +135,7 @@ pub struct Choice {
 }
 
 const _: () = assert!(size_of::<StateInfo>() == 16);
-const _: () = assert!(size_of::<Extra>() == 24);
+const _: () = assert!(size_of::<Extra>() == 32);
 const _: () = assert!(size_of::<KeyInfo>() == 56);
 const _: () = assert!(size_of::<SiteInfo>() == 48);
 const _: () = assert!(size_of::<Choice>() == 16);

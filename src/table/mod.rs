@@ -1,6 +1,7 @@
 //! The tables of a compiled schema: flat, relocatable, the same for every backend.
 
 mod check;
+mod closed;
 mod grammar;
 pub mod layout;
 mod pack;

@@ -56,8 +56,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             s.choices.push(Choice { keys, outcome, last: u32::from(i + 1 == list.len()) });
         }
     }
-    let none =
-        Extra { chain_at: u32::MAX, chain_to: 0, cost_at: 0, cost_per_tick: 0, cost_spaces: 0, keys: 0 };
+    let none = Extra { chain_at: u32::MAX, ..Extra::zeroed() };
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
     let mut rows: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
@@ -88,6 +87,8 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             chain_to,
             cost_at: state.cost.at,
             cost_per_tick: state.cost.per_tick,
+            cost_tick_spaces: state.cost.tick_spaces,
+            padding: 0,
             cost_spaces: state.cost.spaces,
             keys,
         });
@@ -102,7 +103,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             extra,
             need: state.need,
             flags: u8::from(state.accepting) * StateInfo::ACCEPTING | indent,
-            slices: state.slices,
+            slices: super::closed::closed_slices(machine, id as StateId),
             free: state.free,
         });
     }
@@ -129,7 +130,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             cost_per_tick: site.cost.per_tick,
             cost_spaces: site.cost.spaces,
             key_costs: site.required.1,
-            padding: 0,
+            cost_tick_spaces: site.cost.tick_spaces,
         });
     }
     let header = Header {

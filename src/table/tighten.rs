@@ -77,7 +77,7 @@ fn way(machine: &Machine, vocab: &Vocabulary, s: StateId) -> Option<Way> {
                 let s = &machine.sites[site as usize];
                 let Some(first) = s.variants.iter().rposition(|v| v.0 <= state.need) else { continue };
                 let start = &machine.states[s.variants[first].1 as usize];
-                let counts = |c: Cost| (c.at, c.per_tick);
+                let counts = |c: Cost| (c.at, c.per_tick, c.tick_spaces);
                 if start.need.saturating_add(1) > state.need
                     || counts(s.cost) != counts(state.cost)
                     || s.required.0 != 0
@@ -85,7 +85,9 @@ fn way(machine: &Machine, vocab: &Vocabulary, s: StateId) -> Option<Way> {
                     continue;
                 }
                 // The frame's own spaces are charged per level by whoever enters it.
-                if start.keys.is_some() || start.cost.spaces + s.cost.spaces > state.cost.spaces {
+                if start.keys.is_some()
+                    || spaces_at_start(start).saturating_add(s.cost.spaces) > state.cost.spaces
+                {
                     continue;
                 }
                 return Some(Way::Enter { site, read, first, byte });
@@ -121,15 +123,20 @@ fn through(machine: &Machine, base: &[u32], site: SiteId, first: usize, byte: Op
         let state = &machine.states[start as usize];
         let tokens = match byte.map(|b| state.row.get(b)) {
             None => base[start as usize],
-            Some(Action::Stay { to, .. }) if machine.states[to as usize].cost.per_tick == 0 => {
+            Some(Action::Stay { to, .. }) if machine.states[to as usize].cost.at == 0 => {
                 base[to as usize].saturating_add(1)
             }
             Some(_) => return u32::MAX,
         };
         let ticks = state.cost.at.saturating_mul(state.cost.per_tick);
-        tokens.saturating_add(ticks).saturating_add(state.cost.spaces.saturating_mul(machine.indent))
+        tokens.saturating_add(ticks).saturating_add(spaces_at_start(state).saturating_mul(machine.indent))
     });
     inside.max().unwrap_or(u32::MAX).saturating_add(after(machine, base, site))
+}
+
+/// Levels of indentation in the bound of a frame entered at count 0.
+fn spaces_at_start(state: &State) -> u32 {
+    state.cost.spaces.saturating_add(state.cost.at.saturating_mul(state.cost.tick_spaces))
 }
 
 /// The greatest bound of what may follow a site, by the site's own form.

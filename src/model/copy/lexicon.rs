@@ -68,7 +68,7 @@ fn is_structural(bytes: &[u8]) -> bool {
 
 fn spans(vocab: &dyn Tokens) -> Vec<Span> {
     let span = |kind, text: &str, price| Span::new(vocab, kind, text, price);
-    let literals = [("true", -0.7), ("false", -0.7), ("null", -1.2)];
+    let literals = [("true", -1.2), ("false", -0.7), ("null", -0.7)];
     let literals = literals.map(|(text, price)| span(Kind::Scalar, text, price));
     let numbers = (0..10).map(|n| span(Kind::Scalar, &((n + 1) % 10).to_string(), -4.5 - 0.2 * n as f32));
     let keys = KEYS.iter().enumerate().map(|(k, key)| span(Kind::Key, key, -0.3 * k as f32));

@@ -179,9 +179,9 @@ impl Sequence {
             if span.affinity(&self.key) >= LABELLED {
                 let fresh = used == 0.0 && span.bytes != self.current;
                 labelled = (labelled.0 + 1, labelled.1 + usize::from(fresh));
+                // Where any type will do, a string that the prompt labels is better than a guess.
+                open = open.max(self.price(span) - used);
             }
-            // Where any type will do, a string that the prompt labels is better than a guess.
-            open = open.max(self.price(span) - used);
         }
         let more = match labelled {
             (0, _) => 0.0,

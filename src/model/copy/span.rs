@@ -13,7 +13,7 @@ const LONGEST: usize = 24;
 /// Words before a span that count as its context.
 const CONTEXT: usize = 4;
 /// The affinity that a label alone gives.
-pub(super) const LABELLED: f32 = 4.5;
+pub(super) const LABELLED: f32 = 5.0;
 /// Words of a label at most.
 const LABEL: usize = 3;
 
@@ -154,6 +154,8 @@ fn spans_of_line(vocab: &dyn Tokens, line: &str, words: &[Word<'_>], recency: f3
     let mut label: &[u32] = &[];
     let (mut clause, mut sentence) = (0, 0);
     for (k, word) in words.iter().enumerate() {
+        // What is labelled is found by its label, wherever it stands.
+        let recency = if label.is_empty() { recency } else { 0.0 };
         let mut add = |kind, last: usize, price: f32, tail: usize| {
             let text = &line[word.range.0..words[last].range.1 + tail];
             if needs_escape(text) {
@@ -247,7 +249,9 @@ fn words_of(line: &str) -> Vec<Word<'_>> {
         let tail = &opens[text.len()..];
         let quoted = needs_escape(text);
         let from = start + raw.len() - opens.len();
-        if let Some(before) = words.last_mut().filter(|_| opens.len() < raw.len() || quoted) {
+        if let Some(before) =
+            words.last_mut().filter(|_| opens.len() < raw.trim_start_matches('#').len() || quoted)
+        {
             before.clause_end = true;
             before.sentence_end |= needs_escape(raw);
         }

@@ -85,6 +85,16 @@ fn verdict(schema: &Value, value: &Value) -> Option<bool> {
 const DEPARTURES: &[&str] = &[
     // Meta-schemas are not read: keywords have their standard meaning whatever vocabulary is named.
     "schema that uses custom metaschema with with no validation vocabulary",
+    // Formats are asserted: whoever writes one for generation means it.
+    "email format",
+    "ipv4 format",
+    "ipv6 format",
+    "hostname format",
+    "date format",
+    "date-time format",
+    "time format",
+    "uuid format",
+    "duration format",
 ];
 
 #[test]

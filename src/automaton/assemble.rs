@@ -26,6 +26,7 @@ struct Assembler<'t, 'x, 'a> {
     ids: FxHashMap<(TrimId, RawId, usize), StateId>,
     site_ids: FxHashMap<Site, SiteId>,
     choice_ids: FxHashMap<Vec<(u64, u32)>, u32>,
+    key_cost_ids: FxHashMap<KeyCost, u32>,
     free_orders: FxHashMap<TrimId, FreeOrder>,
     queue: Vec<(TrimId, RawId, usize)>,
     machine: Machine,
@@ -53,6 +54,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
         ids: FxHashMap::default(),
         site_ids: FxHashMap::default(),
         choice_ids: FxHashMap::default(),
+        key_cost_ids: FxHashMap::default(),
         free_orders: FxHashMap::default(),
         queue: Vec::new(),
         machine: Machine {
@@ -168,17 +170,17 @@ impl Assembler<'_, '_, '_> {
         };
         let mut ranges: Vec<(u8, u8, Action)> = Vec::with_capacity(state.edges.len());
         for &(lo, hi, edge) in &state.edges {
-            let action = self.action(id, edge, region);
+            let action = self.action(id, raw, edge, region);
             match ranges.last_mut() {
                 _ if action == Action::Dead => {}
                 Some((_, end, same)) if *same == action && *end as u16 + 1 == lo as u16 => *end = hi,
                 _ => ranges.push((lo, hi, action)),
             }
         }
-        let default = self.action(id, state.default, region);
+        let default = self.action(id, raw, state.default, region);
         let next = self.variants[&(id, raw)].get(variant + 1).map(|v| v.first);
         let chain = next.map(|first| (trim.regions[first].0, self.variant(id, raw, variant + 1)));
-        let mut keys = self.free_order(id).map(|order| order.keys(raw));
+        let (mut keys, naming) = self.keys(id, raw);
         if let (Some(keys), Indent::Outer, [(.., Action::Choose { choice })]) =
             (&mut keys, state.indent, &ranges[..])
         {
@@ -192,7 +194,7 @@ impl Assembler<'_, '_, '_> {
         self.machine.states[id_in_machine as usize] = State {
             row: Row { ranges, default },
             chain,
-            need: trim.need[trim.at(raw, region)],
+            need: if naming { 0 } else { trim.need[trim.at(raw, region)] },
             cost,
             indent: state.indent,
             keys,
@@ -203,7 +205,7 @@ impl Assembler<'_, '_, '_> {
         };
     }
 
-    fn action(&mut self, id: TrimId, edge: Edge, region: usize) -> Action {
+    fn action(&mut self, id: TrimId, raw: RawId, edge: Edge, region: usize) -> Action {
         let t = self.t;
         let trim = &t.trims[id];
         match edge {
@@ -223,7 +225,7 @@ impl Assembler<'_, '_, '_> {
                 if let Some(outcome) = exit_outcome(exit, trim, region) {
                     return Action::Leave { outcome, read };
                 }
-                let choices = exit_choices(exit, trim);
+                let choices = exit_choices(exit, trim, raw);
                 match choices[..] {
                     [] => Action::Dead,
                     [(0, outcome)] => Action::Leave { outcome, read },
@@ -264,7 +266,10 @@ impl Assembler<'_, '_, '_> {
         let amount = after(t, trim, &self.costs[id], site, useful, region);
         let form = self.costs[id].cost(trim, s.targets.iter().flatten().copied().next().unwrap_or(0), region);
         let mut cost = Cost { base: amount.base, spaces: amount.spaces, ..form };
-        let required = self.free_order(id).map_or((0, 0), |order| (order.required, order.costs));
+        let required = match self.free_order(id).map(|order| (order.required, order.member)) {
+            Some((required, member)) => (required, self.key_cost(KeyCost { tokens: member, needs: [0; 64] })),
+            None => (0, 0),
+        };
         if required.0 != 0 {
             cost = Cost { base: amount.base, spaces: amount.spaces, ..Cost::default() };
         }
@@ -284,11 +289,29 @@ impl Assembler<'_, '_, '_> {
             return None;
         }
         if !self.free_orders.contains_key(&id) {
-            let (order, costs) = FreeOrder::new(t, id, &self.costs[id], self.machine.key_costs.len() as u32);
-            self.machine.key_costs.push(costs);
-            self.free_orders.insert(id, order);
+            self.free_orders.insert(id, FreeOrder::new(t, id, &self.costs[id], self.costs));
         }
         self.free_orders.get(&id)
+    }
+
+    /// The registers of a state under free key order, and whether the name of a member is undecided there
+    /// that can be finished somehow.
+    fn keys(&mut self, id: TrimId, raw: RawId) -> (Option<Keys>, bool) {
+        let trim = &self.t.trims[id];
+        let spellable = trim.need[trim.at(raw, 0)] != State::NO_REST;
+        let Some(order) = self.free_order(id) else { return (None, false) };
+        let (mut keys, needs) = order.keys(raw);
+        let (tokens, naming) = (order.member, order.is_naming(raw));
+        keys.costs = self.key_cost(KeyCost { tokens, needs });
+        (Some(keys), naming && spellable)
+    }
+
+    fn key_cost(&mut self, cost: KeyCost) -> u32 {
+        let costs = &mut self.machine.key_costs;
+        *self.key_cost_ids.entry(cost.clone()).or_insert_with(|| {
+            costs.push(cost);
+            costs.len() as u32 - 1
+        })
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Amount {
 
 impl Amount {
     pub const UNKNOWN: Amount = Amount { base: UNKNOWN, spaces: 0 };
-    const ZERO: Amount = Amount { base: 0, spaces: 0 };
+    pub const ZERO: Amount = Amount { base: 0, spaces: 0 };
 
     pub fn plus(self, tokens: u32, spaces: u32) -> Amount {
         if self.base == UNKNOWN {
@@ -45,7 +45,7 @@ impl Amount {
         if other.base == UNKNOWN { other } else { self.plus(other.base, other.spaces) }
     }
 
-    fn max(self, other: Amount) -> Amount {
+    pub fn max(self, other: Amount) -> Amount {
         Amount { base: self.base.max(other.base), spaces: self.spaces.max(other.spaces) }
     }
 
@@ -145,7 +145,7 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
         }
     }
     if t.x.any_order() && t.x.frames[trim.frame as usize].key.kind == Kind::Object {
-        costs.all_missing = FreeOrder::new(t, id, &costs, 0).0.all_missing();
+        costs.all_missing = Some(FreeOrder::new(t, id, &costs, all).all_missing());
     }
     costs
 }
@@ -227,7 +227,7 @@ fn cheapest(
                 offer(worst.plus(u32::from(read), 0), None);
             }
             Edge::Leave { exit, read } => {
-                if exit_useful(&f.exits[exit as usize], trim, region) && (!read || spelled) {
+                if exit_useful(&f.exits[exit as usize], trim, s, region) && (!read || spelled) {
                     offer(Amount::ZERO.plus(u32::from(read), 0), None);
                 }
             }
@@ -240,7 +240,7 @@ fn cheapest(
 /// The bound of entering one trimmed frame and going on after it, whatever its outcome. If the byte is
 /// not read by entering, the frame begins with one of `first_bytes`.
 #[expect(clippy::too_many_arguments)]
-fn through(
+pub(crate) fn through(
     t: &Trimmer<'_, '_>,
     trim: &Trim,
     costs: &Costs,

@@ -2,29 +2,50 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Amount, Costs, UNKNOWN};
-use super::machine::Keys;
+use super::cost::{Amount, Costs, UNKNOWN, through};
+use super::machine::{Indent, Keys};
 use super::raw::*;
 use super::trim::{NEVER, TrimId, Trimmer};
 
-/// The names that may end a key begun, and whether it may be an undeclared one.
-#[derive(Clone, Copy, Default)]
+/// What a member begun may become.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Ahead {
+    /// Declared names that it may have.
     names: u64,
-    open: bool,
+    /// Their needs.
+    needs: [u8; 64],
+    /// The need, and the bound, if it is one that is not declared.
+    open_need: u8,
+    open: Amount,
+}
+
+impl Ahead {
+    const NOTHING: Ahead = Ahead { names: 0, needs: [NEVER; 64], open_need: NEVER, open: Amount::UNKNOWN };
+
+    fn name(&mut self, name: usize, need: u8) {
+        self.names |= 1 << name;
+        self.needs[name] = self.needs[name].min(need);
+    }
+
+    fn open(&mut self, need: u8, rest: Amount) {
+        self.open_need = self.open_need.min(need);
+        if rest.base < self.open.base {
+            self.open = rest;
+        }
+    }
 }
 
 /// What the states of one trimmed object frame share.
 pub(crate) struct FreeOrder {
     /// Names that some alternative requires.
     pub required: u64,
-    /// Index in [`super::machine::Machine::key_costs`].
-    pub costs: u32,
+    /// Per name, the cost of a whole member.
+    pub member: [(u32, u32); 64],
     /// The bound once nothing is missing.
     closing: Amount,
     /// The bound at the object's start.
     start: Amount,
-    keys: FxHashMap<RawId, Keys>,
+    keys: FxHashMap<RawId, (Keys, [u8; 64])>,
     places: FxHashMap<RawId, Place>,
 }
 
@@ -40,8 +61,7 @@ enum Place {
 }
 
 impl FreeOrder {
-    /// Also returns the costs of the frame's names.
-    pub fn new(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, index: u32) -> (Self, [(u32, u32); 64]) {
+    pub fn new(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> Self {
         let trim = &t.trims[id];
         let f = &t.x.frames[trim.frame as usize];
         let data = f.object.as_ref().expect("object frame");
@@ -50,26 +70,21 @@ impl FreeOrder {
         let useful = || live().filter(|(s, _)| trim.need[trim.at(*s as RawId, 0)] != NEVER);
         let mut order = FreeOrder {
             required: 0,
-            costs: index,
+            member: [(0, 0); 64],
             closing: Amount { base: 0, spaces: 0 },
             start: Amount { base: 0, spaces: 0 },
             keys: FxHashMap::default(),
             places: FxHashMap::default(),
         };
-        for (s, state) in useful() {
+        let newline = u32::from(t.x.indented());
+        for (_, state) in useful() {
             if let StateKey::MemberDone(_, false) = state.key {
-                let amount = costs.amount(trim, s as RawId, 0);
-                if amount.base == UNKNOWN {
-                    order.closing = amount;
-                    break;
-                }
-                order.closing.base = order.closing.base.max(amount.base);
-                order.closing.spaces = order.closing.spaces.max(amount.spaces);
+                // Closed by a brace, on a line of its own in indented output.
+                order.closing = Amount { base: 1 + newline, spaces: newline };
             }
-            order.required |= state.keys.map_or(0, |k| k.required) & trim.writable;
+            order.required |= state.keys.map_or(0, |k| k.required);
         }
         // A member, from its comma to its value's end.
-        let newline = u32::from(t.x.indented());
         let mut member = [(0, 0); 64];
         for (s, state) in useful() {
             if let StateKey::Colon(_, seen @ 1..) = state.key {
@@ -88,48 +103,60 @@ impl FreeOrder {
         // An object that can only stay empty is as good as closed at its start.
         order.start = if order.closing.base == 0 { costs.amount(trim, 0, 0) } else { order.closing };
         for (_, cost) in member.iter().enumerate().filter(|(name, _)| order.required >> name & 1 == 1) {
-            order.start = if cost.0 == UNKNOWN { Amount::UNKNOWN } else { order.start.plus(cost.0, cost.1) };
+            order.start = if cost.0 == UNKNOWN || order.start.base == UNKNOWN {
+                Amount::UNKNOWN
+            } else {
+                order.start.plus(cost.0, cost.1)
+            };
         }
-        let mut ahead = FxHashMap::default();
+        let ahead = look_ahead(t, id, costs, all);
         for (s, state) in live() {
             let s = s as RawId;
             let raw = state.keys.unwrap_or_default();
-            let mut keys = Keys { set: raw.set, required: order.required, costs: index, ..Keys::default() };
+            let mut keys = Keys { set: raw.set, required: order.required, ..Keys::default() };
+            let mut needs = [0; 64];
             let place = match state.key {
-                StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(_, true) => Place::Naming,
+                _ if is_naming(&state.key) => Place::Naming,
                 StateKey::MemberDone(_, false) | StateKey::ObjectStart(_, false) => Place::Between,
                 _ => Place::Decided,
             };
             if place == Place::Naming {
-                let a = look_ahead(t, id, s, &mut ahead);
+                let a = &ahead[s as usize];
                 keys.ahead = a.names;
-                keys.under = if a.open { 0 } else { a.names };
+                keys.open_need = Some(a.open_need);
+                needs = a.needs;
                 keys.written =
                     (raw.written, if matches!(state.key, StateKey::Key(..)) { newline } else { 0 });
-                let mut rest = (0, 0);
-                if a.open {
-                    rest = costs.amount(trim, s, 0).minus(order.closing);
-                } else {
-                    for (_, cost) in member.iter().enumerate().filter(|(n, _)| a.names >> n & 1 == 1) {
-                        rest.0 = rest.0.max(cost.0.saturating_sub(keys.written.0));
-                        rest.1 = rest.1.max(cost.1.saturating_sub(keys.written.1));
-                    }
+                if a.open.base != UNKNOWN {
+                    keys.rest = a.open.minus(order.closing);
                 }
-                keys.rest = rest;
+                for (_, cost) in member.iter().enumerate().filter(|(n, _)| a.names >> n & 1 == 1) {
+                    keys.rest.0 = keys.rest.0.max(cost.0.saturating_sub(keys.written.0));
+                    keys.rest.1 = keys.rest.1.max(cost.1.saturating_sub(keys.written.1));
+                }
             }
             order.places.insert(s, place);
-            order.keys.insert(s, keys);
+            order.keys.insert(s, (keys, needs));
         }
-        (order, member)
+        order.member = member;
+        order
     }
 
-    /// The bound at the object's start, `None` if it is not known yet.
-    pub fn all_missing(&self) -> Option<Amount> {
-        (self.start.base != UNKNOWN).then_some(self.start)
+    /// The bound at the object's start. It stays unknown if a name that some alternative requires leads
+    /// back here without end, even where another alternative does not.
+    pub fn all_missing(&self) -> Amount {
+        self.start
     }
 
-    pub fn keys(&self, s: RawId) -> Keys {
+    /// A state's bookkeeping, without [`Keys::costs`], and what members need that it may become.
+    pub fn keys(&self, s: RawId) -> (Keys, [u8; 64]) {
         self.keys[&s]
+    }
+
+    /// Whether a member is begun and its name not decided: then the needs of its names say whether the
+    /// depth is enough, and the state's own does not.
+    pub fn is_naming(&self, s: RawId) -> bool {
+        self.places[&s] == Place::Naming
     }
 
     /// The bound of a state without its missing members, where it is not the one by bytes.
@@ -139,48 +166,68 @@ impl FreeOrder {
             Place::Between if self.closing.base == 0 => return None,
             Place::Between => (0, 0),
             // With no declared name ahead, the rest does not depend on what is missing.
-            Place::Naming if self.keys[&s].ahead == 0 => self.keys[&s].rest,
+            Place::Naming if self.keys[&s].0.ahead == 0 => self.keys[&s].0.rest,
             Place::Naming => (0, 0),
         };
         Some((self.closing.base.saturating_add(rest.0), self.closing.spaces + rest.1))
     }
 }
 
-/// Without recursion: a name is as long as it likes.
-fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, s: RawId, memo: &mut FxHashMap<RawId, Ahead>) -> Ahead {
+fn is_naming(key: &StateKey) -> bool {
+    matches!(key, StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(_, true))
+}
+
+/// Per state in which a member's name is not decided, what it may become. Names are finite, so few passes
+/// from the back settle it.
+fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> Vec<Ahead> {
     let trim = &t.trims[id];
     let f = &t.x.frames[trim.frame as usize];
-    let mut todo = vec![s];
-    while let Some(&at) = todo.last() {
-        let begun = memo.contains_key(&at);
-        memo.entry(at).or_default();
-        let mut result = Ahead::default();
-        for &(.., edge) in &f.states[at as usize].edges {
-            match edge {
-                Edge::Stay { to, space: false, .. }
-                    if trim.is_live(to, 0) && trim.need[trim.at(to, 0)] != NEVER =>
-                {
-                    match f.states[to as usize].key {
-                        StateKey::Colon(_, 0) => result.open = true,
-                        StateKey::Colon(_, seen) => result.names |= 1 << (seen - 1),
-                        _ => match memo.get(&to) {
-                            Some(below) => {
-                                result.names |= below.names;
-                                result.open |= below.open;
-                            }
-                            None => todo.push(to),
-                        },
-                    }
-                }
-                Edge::Enter { site, .. } => result.open |= !trim.entries[&(site, 0)].is_empty(),
-                _ => {}
+    let need = |s: RawId| trim.need[trim.at(s, 0)];
+    let mut ahead = vec![Ahead::NOTHING; f.states.len()];
+    loop {
+        let mut changed = false;
+        for (s, state) in f.states.iter().enumerate().rev() {
+            if !is_naming(&state.key) || !trim.is_live(s as RawId, 0) {
+                continue;
             }
+            let mut here = Ahead::NOTHING;
+            for &(lo, hi, edge) in &state.edges {
+                match edge {
+                    Edge::Stay { to, space: false, .. } if trim.is_live(to, 0) && need(to) != NEVER => {
+                        match f.states[to as usize].key {
+                            StateKey::Colon(_, 0) => {
+                                here.open(need(to), costs.amount(trim, to, 0).plus(1, 0))
+                            }
+                            StateKey::Colon(_, seen) => here.name(seen as usize - 1, need(to)),
+                            _ => {
+                                let below = ahead[to as usize];
+                                for name in (0..64).filter(|n| below.names >> n & 1 == 1) {
+                                    here.name(name, below.needs[name]);
+                                }
+                                here.open(below.open_need, below.open.plus(1, 0));
+                            }
+                        }
+                    }
+                    Edge::Enter { site, .. } => {
+                        let to = t.x.sites[site as usize].targets.first().copied().flatten();
+                        let entry = trim.entries[&(site, 0)].last();
+                        if let (Some(to), Some(&(_, child))) = (to, entry) {
+                            let rest = through(t, trim, costs, all, site, child, 0, Some((lo, hi)));
+                            // The key itself is one level.
+                            here.open(need(to).max(1), rest);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if state.indent != Indent::None {
+                here.open = here.open.plus(0, 1);
+            }
+            changed |= here != ahead[s];
+            ahead[s] = here;
         }
-        // What is below is known on the second visit.
-        if begun || todo.last() == Some(&at) {
-            memo.insert(at, result);
-            todo.pop();
+        if !changed {
+            return ahead;
         }
     }
-    memo[&s]
 }

@@ -46,9 +46,9 @@ pub fn listing(machine: &Machine) -> String {
             let _ = write!(out, " [n≥{at}→{to}]");
         }
         if let Some(k) = s.keys
-            && (k.under | k.set) != 0
+            && (k.ahead | k.set) != 0
         {
-            let _ = write!(out, " under={:x} set={:x}", k.under, k.set);
+            let _ = write!(out, " ahead={:x} set={:x}", k.ahead, k.set);
         }
         out.push(':');
         for &(lo, hi, action) in &s.row.ranges {

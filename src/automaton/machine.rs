@@ -104,14 +104,16 @@ pub enum Indent {
 /// names and, if `ahead` is not empty, minus `written` while a missing name is ahead, else plus `rest`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Keys {
-    /// If not 0, the state may only be entered while one of these keys is unseen.
-    pub under: u64,
     /// Keys recorded as seen on arrival; arrival is illegal if one of them is seen already.
     pub set: u64,
     /// Keys that must still be written before the frame is left, as far as they are unseen.
     pub required: u64,
-    /// Index of the frame's costs in [`Machine::key_costs`].
+    /// Index into [`Machine::key_costs`].
     pub costs: u32,
+    /// Inside a member whose name is not decided: the need of one that is not declared, `Some(NO_REST)` if
+    /// there can be none. Arrival is legal only if this fits the depth left, or the need of a name
+    /// `ahead` that is unseen.
+    pub open_need: Option<u8>,
     /// Indented output, before the closing brace: 1 + index into [`Machine::choices`], one of which must
     /// hold on arrival; 0: none need.
     pub closes: u32,
@@ -121,6 +123,15 @@ pub struct Keys {
     pub written: (u32, u32),
     /// Tokens, and spaces per level of depth, of the rest of the dearest member it may turn out to be.
     pub rest: (u32, u32),
+}
+
+/// What members with the names of one frame cost and need.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyCost {
+    /// Per name, the tokens and the spaces per level of depth of a whole member.
+    pub tokens: [(u32, u32); 64],
+    /// Per name, the levels needed to write a member and finish the frame after it.
+    pub needs: [u8; 64],
 }
 
 /// One state.
@@ -199,8 +210,8 @@ pub struct Machine {
     pub sites: Vec<Site>,
     /// Outcome lists of [`Action::Choose`]: the first whose keys have all been seen.
     pub choices: Vec<Vec<(u64, u32)>>,
-    /// Per name of a frame, the tokens and the spaces per level of depth that a member costs.
-    pub key_costs: Vec<[(u32, u32); 64]>,
+    /// What members cost and need.
+    pub key_costs: Vec<KeyCost>,
     /// Start state of the outermost frame.
     pub start: StateId,
     /// Longest run of optional whitespace, in bytes.

@@ -34,8 +34,8 @@ pub(crate) struct Trim {
     pub need: Vec<u8>,
     /// Per site and region: `(need of the outcomes allowed, trimmed frame entered)`, ascending.
     pub entries: FxHashMap<(RawSiteId, usize), Vec<(u8, TrimId)>>,
-    /// Free key order: names that can be written, as bits.
-    pub writable: u64,
+    /// Free key order: per state, the names that a member after it can have, as bits; else empty.
+    pub writable: Vec<u64>,
     /// Whether it is among [`Trimmer::reached`].
     is_reached: bool,
 }
@@ -97,10 +97,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         if let Some(&id) = self.ids.get(&(frame, useful.clone())) {
             return Ok(id);
         }
-        let mut writable = u64::MAX;
+        let mut writable = Vec::new();
         let (kept, regions) = loop {
             let (kept, regions) = if self.x.frames[frame as usize].exits.iter().all(|e| e.pieces.len() <= 1) {
-                (self.live_uncounted(frame, &useful, writable), vec![(0, INFINITY)])
+                (self.live_uncounted(frame, &useful, &writable), vec![(0, INFINITY)])
             } else {
                 let live = self.live_counts(frame, &useful)?;
                 let regions = self.regions(frame, &live)?;
@@ -129,30 +129,51 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         Ok(id)
     }
 
-    /// Free key order: the names, as bits, that can be written at all. (With a fixed order the states
-    /// say so themselves.)
-    fn writable(&self, frame: FrameId, live: &[bool]) -> u64 {
+    /// Free key order: per state the names, as bits, that the next member can have. (With a fixed order the
+    /// states say so themselves.)
+    fn writable(&self, frame: FrameId, live: &[bool]) -> Vec<u64> {
         let f = &self.x.frames[frame as usize];
         if f.key.kind != Kind::Object || !self.x.any_order() {
-            return u64::MAX;
+            return Vec::new();
         }
-        f.states.iter().zip(live).filter(|(_, live)| **live).fold(0, |bits, (s, _)| match s.key {
-            StateKey::Colon(_, seen) if seen > 0 => bits | 1 << (seen - 1),
-            _ => bits,
-        })
+        let mut names = vec![0u64; f.states.len()];
+        loop {
+            let mut changed = false;
+            for (s, state) in f.states.iter().enumerate().rev() {
+                let mut here = names[s];
+                for &(.., edge) in &state.edges {
+                    let Edge::Stay { to, space: false, .. } = edge else { continue };
+                    here |= match f.states[to as usize].key {
+                        _ if !live[to as usize] => 0,
+                        StateKey::Colon(_, seen @ 1..) => 1 << (seen - 1),
+                        StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(..) => {
+                            names[to as usize]
+                        }
+                        _ => 0,
+                    };
+                }
+                // Before the closing brace of indented output as before the newline.
+                if let StateKey::MemberDone(tracks, true) = &state.key {
+                    here |= names[f.index[&StateKey::MemberDone(tracks.clone(), false)] as usize];
+                }
+                changed |= here != names[s];
+                names[s] = here;
+            }
+            if !changed {
+                return names;
+            }
+        }
     }
 
     /// Per state whether a useful outcome can still be reached, where no exit depends on the count.
-    fn live_uncounted(&self, frame: FrameId, useful: &[u32], writable: u64) -> Vec<bool> {
+    fn live_uncounted(&self, frame: FrameId, useful: &[u32], writable: &[u64]) -> Vec<bool> {
         let f = &self.x.frames[frame as usize];
-        let exits: Vec<bool> = f
-            .exits
-            .iter()
-            .map(|e| {
-                let pieces = e.pieces.iter().any(|p| p.1.is_some_and(|o| useful.contains(&o)));
-                pieces || e.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !writable == 0)
-            })
-            .collect();
+        let ends = |exit: u32, state: usize| {
+            let exit = &f.exits[exit as usize];
+            let can = writable.get(state).copied().unwrap_or(u64::MAX);
+            exit.pieces.iter().any(|p| p.1.is_some_and(|o| useful.contains(&o)))
+                || exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !can == 0)
+        };
         let mut live = vec![false; f.states.len()];
         // Successors mostly come after their predecessors: few passes from the back settle it.
         loop {
@@ -164,7 +185,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                     Edge::Enter { site, .. } => {
                         self.x.sites[site as usize].targets.iter().flatten().any(|&to| live[to as usize])
                     }
-                    Edge::Leave { exit, .. } => exits[exit as usize],
+                    Edge::Leave { exit, .. } => ends(exit, s),
                 };
                 if !live[s]
                     && (matches!(state.key, StateKey::After)
@@ -356,9 +377,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                             }
                             Edge::Leave { exit, read } => {
                                 let exit = &f.exits[exit as usize];
-                                if exit_useful(exit, trim, region) && (!read || is_default || spelled(lo, hi))
+                                if exit_useful(exit, trim, s, region)
+                                    && (!read || is_default || spelled(lo, hi))
                                 {
-                                    best = best.min(exit_need(exit, trim, &members));
+                                    best = best.min(exit_need(exit, trim, s, &members));
                                 }
                             }
                         }
@@ -379,16 +401,17 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     /// Free key order: per name the need of its value, at least; [`NEVER`] if it cannot be written.
     fn member_needs(&self, trim: &Trim) -> [u8; 64] {
         let f = &self.x.frames[trim.frame as usize];
-        let mut needs = [NEVER; 64];
+        let mut needs = [0; 64];
         let (Some(data), true) = (&f.object, self.x.any_order()) else { return needs };
         let spellable = &self.x.options.spellable;
         for (s, state) in f.states.iter().enumerate() {
             let StateKey::Colon(_, seen @ 1..) = state.key else { continue };
             let name = seen as usize - 1;
             let spelled = data.names[name].1.iter().all(|&b| spellable[b as usize]);
-            if !spelled || !trim.is_live(s as RawId, 0) {
+            if !trim.is_live(s as RawId, 0) {
                 continue;
             }
+            let mut need = NEVER;
             // The colon, perhaps a space, and the value begins.
             let mut at = state;
             while let Some(to) = at.edges.iter().find_map(|e| match e.2 {
@@ -406,10 +429,11 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 for (o, to) in site.targets.iter().enumerate() {
                     if to.is_some_and(|to| trim.is_live(to, 0)) {
                         let inside = self.need_inside(site, o);
-                        needs[name] = needs[name].min(inside.saturating_add(1));
+                        need = need.min(inside.saturating_add(1));
                     }
                 }
             }
+            needs[name] = needs[name].max(if spelled { need } else { NEVER });
         }
         needs
     }
@@ -481,8 +505,8 @@ impl<'x, 'a> Trimmer<'x, 'a> {
 }
 
 /// What it takes to leave by an exit of use: with free key order, the names that must be written before.
-fn exit_need(exit: &Exit, trim: &Trim, members: &[u8; 64]) -> u8 {
-    let useful = exit.choices.iter().filter(|c| trim.useful.contains(&c.1));
+fn exit_need(exit: &Exit, trim: &Trim, state: RawId, members: &[u8; 64]) -> u8 {
+    let useful = exit_choices(exit, trim, state).into_iter();
     let most = |names: u64| {
         let needs = members.iter().enumerate().filter(|(name, _)| names >> name & 1 == 1);
         needs.map(|(_, &need)| need).max().unwrap_or(0)
@@ -510,11 +534,12 @@ pub(crate) fn exit_outcome(exit: &Exit, trim: &Trim, region: usize) -> Option<u3
 }
 
 /// The choices of an exit that are of use.
-pub(crate) fn exit_choices(exit: &Exit, trim: &Trim) -> Vec<(u64, u32)> {
-    exit.choices.iter().copied().filter(|c| trim.useful.contains(&c.1) && c.0 & !trim.writable == 0).collect()
+pub(crate) fn exit_choices(exit: &Exit, trim: &Trim, state: RawId) -> Vec<(u64, u32)> {
+    let can = trim.writable.get(state as usize).copied().unwrap_or(u64::MAX);
+    exit.choices.iter().copied().filter(|c| trim.useful.contains(&c.1) && c.0 & !can == 0).collect()
 }
 
 /// Whether an exit is of use in a region.
-pub(crate) fn exit_useful(exit: &Exit, trim: &Trim, region: usize) -> bool {
-    exit_outcome(exit, trim, region).is_some() || !exit_choices(exit, trim).is_empty()
+pub(crate) fn exit_useful(exit: &Exit, trim: &Trim, state: RawId, region: usize) -> bool {
+    exit_outcome(exit, trim, region).is_some() || !exit_choices(exit, trim, state).is_empty()
 }

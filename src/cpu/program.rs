@@ -191,7 +191,7 @@ impl<'a> View<'a> {
             if extra.chain_to == 0 || h.count < extra.chain_at {
                 if extra.keys != 0 {
                     let keys = &self.keys[extra.keys as usize];
-                    if keys.under != 0 && keys.under & !h.seen == 0 || keys.set & h.seen != 0 {
+                    if keys.set & h.seen != 0 || keys.open_need != 0 && !self.can_name(h, keys) {
                         return false;
                     }
                     if keys.closes != 0 && self.choose(keys.closes - 1, h.seen).is_none() {
@@ -203,6 +203,23 @@ impl<'a> View<'a> {
             }
             h.state = extra.chain_to;
         }
+    }
+
+    /// Whether a member begun can get a name with which the depth left suffices.
+    fn can_name(&self, h: &Head, keys: &KeyInfo) -> bool {
+        let left = self.max_depth - h.depth;
+        if keys.open_need <= u32::from(u8::MAX) && keys.open_need <= left + 1 {
+            return true;
+        }
+        let needs = &self.key_costs[keys.costs as usize].needs;
+        let mut unseen = keys.ahead & !h.seen;
+        while unseen != 0 {
+            if u32::from(needs[unseen.trailing_zeros() as usize]) <= left {
+                return true;
+            }
+            unseen &= unseen - 1;
+        }
+        false
     }
 
     fn enter(&self, levels: &mut Levels, h: &mut Head, site: u32) -> bool {

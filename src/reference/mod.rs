@@ -96,7 +96,7 @@ impl Configuration {
             let extra = &g.extras()[g.states()[self.state as usize].extra as usize];
             if extra.chain_to == 0 || self.count < extra.chain_at {
                 let keys = &g.keys()[extra.keys as usize];
-                if keys.under != 0 && keys.under & !self.seen == 0 || keys.set & self.seen != 0 {
+                if keys.set & self.seen != 0 || keys.open_need != 0 && !self.can_name(g, keys) {
                     return false;
                 }
                 if keys.closes != 0 && choose(g, keys.closes - 1, self.seen).is_none() {
@@ -107,6 +107,15 @@ impl Configuration {
             }
             self.state = extra.chain_to;
         }
+    }
+
+    /// Whether a member begun can get a name with which the depth left suffices.
+    fn can_name(&self, g: &Grammar, keys: &KeyInfo) -> bool {
+        let left = g.max_depth() - self.stack.len();
+        let needs = &g.key_costs()[keys.costs as usize].needs;
+        let unseen = keys.ahead & !self.seen;
+        (keys.open_need as usize) <= left + 1 && keys.open_need <= u32::from(u8::MAX)
+            || (0..64).any(|name| unseen >> name & 1 == 1 && usize::from(needs[name]) <= left)
     }
 
     fn enter(&mut self, g: &Grammar, site: u32) -> bool {

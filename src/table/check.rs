@@ -78,6 +78,7 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
     }
     if keys.iter().any(|k| k.closes as usize > choices.len())
         || keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len())
+        || keys[0].open_need != 0
     {
         return bad("a register of keys");
     }

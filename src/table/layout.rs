@@ -62,8 +62,6 @@ pub struct Extra {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
 pub struct KeyInfo {
-    /// If not 0, one of these must be unseen on arrival.
-    pub under: u64,
     /// Recorded on arrival; none of them may be seen already.
     pub set: u64,
     /// Missing ones are charged.
@@ -82,6 +80,11 @@ pub struct KeyInfo {
     pub rest_spaces: u32,
     /// If not 0, one of the choices from this index − 1 on must hold on arrival.
     pub closes: u32,
+    /// If not 0, arrival is legal only if this − 1 levels fit the depth left, or the need of one of
+    /// `ahead` that is unseen.
+    pub open_need: u32,
+    /// 0.
+    pub padding: u32,
 }
 
 /// What a member of each name costs.
@@ -92,6 +95,8 @@ pub struct KeyCosts {
     pub tokens: [u32; 64],
     /// Spaces per level of depth.
     pub spaces: [u32; 64],
+    /// Levels needed to write a member and finish the frame after it.
+    pub needs: [u8; 64],
 }
 
 /// Where a frame is entered from and how to go on after it.

@@ -69,7 +69,6 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         });
         let keys = state.keys.map_or(0, |k| {
             keys.id(KeyInfo {
-                under: k.under,
                 set: k.set,
                 required: k.required,
                 ahead: k.ahead,
@@ -79,6 +78,8 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
                 rest: k.rest.0,
                 rest_spaces: k.rest.1,
                 closes: k.closes.checked_sub(1).map_or(0, |choice| choice_starts[choice as usize] + 1),
+                open_need: k.open_need.map_or(0, |need| u32::from(need) + 1),
+                padding: 0,
             })
         });
         let (chain_at, chain_to) = state.chain.unwrap_or((u32::MAX, 0));
@@ -112,7 +113,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
     s.key_costs = machine
         .key_costs
         .iter()
-        .map(|costs| KeyCosts { tokens: costs.map(|c| c.0), spaces: costs.map(|c| c.1) })
+        .map(|c| KeyCosts { tokens: c.tokens.map(|t| t.0), spaces: c.tokens.map(|t| t.1), needs: c.needs })
         .collect();
     for site in &machine.sites {
         let variants = s.lists.len() as u32;

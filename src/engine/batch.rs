@@ -86,6 +86,10 @@ impl Engine {
             ));
         }
         let tables = Arc::new(VocabTables::new(vocab.clone()));
+        if options.backend == Backend::Cpu {
+            // Built once a vocabulary; no request's first mask should be charged for it.
+            tables.warm_up();
+        }
         let scratch = (0..options.threads).map(|_| Scratch::new(tables.clone())).collect();
         let programs = FxHashMap::default();
         Ok(Engine { vocab, options, places: Vec::new(), free: Vec::new(), scratch, programs })

@@ -76,6 +76,8 @@ impl Compiler {
             max_depth: options.max_depth,
             max_states: options.max_states,
         };
+        // Built once a vocabulary; no schema should be charged for it.
+        vocab.trie();
         let cache = Cache::new(options.max_cache_bytes);
         Ok(Compiler { vocab, options, automaton, cache })
     }

@@ -98,6 +98,9 @@ fn schemas() -> Vec<Value> {
         json!({"type": "object", "properties": {"type": {"enum": ["div", "form"]}, "children": {"type": "array", "items": {"$ref": "#"}}},
                "required": ["type", "children"], "additionalProperties": false}),
         json!({"type": ["object", "array", "string"], "minItems": 1, "required": ["k"]}),
+        // An item that only a count forces, deeper than those before it.
+        json!({"type": "array", "prefixItems": [{"type": "null"}, {"type": "null"}, {"type": "array", "minItems": 1,
+               "items": {"type": "array", "minItems": 1, "items": {"type": "null"}}}], "minItems": 3, "maxItems": 5}),
         // The deeper object shares a frame that is older than itself.
         json!({"type": "object", "properties": {"s": {"type": "string"}, "o": {"type": "object",
                "properties": {"t": {"type": "string"}}, "required": ["t"], "additionalProperties": false}},

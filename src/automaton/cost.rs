@@ -15,7 +15,7 @@ use super::counts::INFINITY;
 use super::free_order::FreeOrder;
 use super::machine::{Cost, Indent};
 use super::raw::*;
-use super::trim::{Trim, TrimId, Trimmer, exit_useful};
+use super::trim::{Trim, TrimId, Trimmer, exit_useful, one_deeper};
 
 /// A bound that is not known (yet).
 pub(crate) const UNKNOWN: u32 = u32::MAX;
@@ -215,8 +215,7 @@ fn cheapest(
                 let entries = &trim.entries[&(site, region)];
                 let Some(first) = entries.iter().rposition(|e| e.0 <= trim.need[at]) else { continue };
                 let inside = &t.trims[entries[first].1];
-                if inside.need[inside.at(t.x.sites[site as usize].start, 0)].saturating_add(1) > trim.need[at]
-                {
+                if one_deeper(inside.need[inside.at(t.x.sites[site as usize].start, 0)]) > trim.need[at] {
                     continue;
                 }
                 let mut worst = Amount::ZERO;

@@ -422,17 +422,24 @@ impl<'a> Explorer<'a> {
     /// Merges verdicts that are only ever used together into one, so that they are one entry of the
     /// frame entered next: `v(a) ∧ v(b)` is `v(a ∧ b)`.
     pub fn group(&mut self, f: Formula) -> Formula {
+        self.group_memo(f, &mut FxHashMap::default())
+    }
+
+    fn group_memo(&mut self, f: Formula, memo: &mut FxHashMap<Formula, Formula>) -> Formula {
         let (list, conjunction) = match self.formulas.node(f) {
             F::And(list) => (list.clone(), true),
             F::Or(list) => (list.clone(), false),
             _ => return f,
         };
+        if let Some(&known) = memo.get(&f) {
+            return known;
+        }
         let mut verdicts = Vec::new();
         let mut rest = Vec::new();
         for &g in list.iter() {
             match *self.formulas.node(g) {
                 F::Atom(Atom::Verdict(v)) => verdicts.push(v),
-                _ => rest.push(self.group(g)),
+                _ => rest.push(self.group_memo(g, memo)),
             }
         }
         if !verdicts.is_empty() {
@@ -442,7 +449,9 @@ impl<'a> Explorer<'a> {
                 None => self.formulas.atom(Atom::Verdict(both)),
             });
         }
-        if conjunction { self.formulas.and(rest) } else { self.formulas.or(rest) }
+        let grouped = if conjunction { self.formulas.and(rest) } else { self.formulas.or(rest) };
+        memo.insert(f, grouped);
+        grouped
     }
 
     /// The verdicts that formulas wait for, in order of appearance.

@@ -7,7 +7,7 @@
 //!
 //! Formulas are monotone (no negation): whatever is judged negatively is given an atom of its own.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A formula. Equal ids are equal formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -165,24 +165,48 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
         done
     }
 
-    /// Calls `visit` on every atom, each occurrence once per shared node.
+    /// Calls `visit` on every atom, once per shared node.
     pub fn atoms(&self, f: Formula, visit: &mut impl FnMut(A)) {
-        match self.node(f) {
-            Node::Never | Node::Always => {}
-            Node::Atom(a) => visit(*a),
-            Node::And(list) | Node::Or(list) => list.iter().for_each(|&g| self.atoms(g, visit)),
+        let mut seen = FxHashSet::default();
+        let mut todo = vec![f];
+        while let Some(f) = todo.pop() {
+            match self.node(f) {
+                Node::Never | Node::Always => {}
+                Node::Atom(a) => visit(*a),
+                Node::And(list) | Node::Or(list) => {
+                    if seen.insert(f) {
+                        todo.extend(list.iter().rev());
+                    }
+                }
+            }
         }
     }
 
     /// The truth value when every atom's is known.
     pub fn evaluate(&self, f: Formula, atom: &mut impl FnMut(A) -> bool) -> bool {
-        match self.node(f) {
-            Node::Never => false,
-            Node::Always => true,
-            Node::Atom(a) => atom(*a),
-            Node::And(list) => list.iter().all(|&g| self.evaluate(g, atom)),
-            Node::Or(list) => list.iter().any(|&g| self.evaluate(g, atom)),
+        self.evaluate_memo(f, atom, &mut FxHashMap::default())
+    }
+
+    fn evaluate_memo(
+        &self,
+        f: Formula,
+        atom: &mut impl FnMut(A) -> bool,
+        memo: &mut FxHashMap<Formula, bool>,
+    ) -> bool {
+        let (list, conjunction) = match self.node(f) {
+            Node::Never => return false,
+            Node::Always => return true,
+            Node::Atom(a) => return atom(*a),
+            Node::And(list) => (list, true),
+            Node::Or(list) => (list, false),
+        };
+        if let Some(&known) = memo.get(&f) {
+            return known;
         }
+        let decided = list.iter().any(|&g| self.evaluate_memo(g, atom, memo) != conjunction);
+        let value = decided != conjunction;
+        memo.insert(f, value);
+        value
     }
 }
 

@@ -142,13 +142,11 @@ fn unsatisfiable_at(ir: &Ir, options: &Options) -> String {
     let mut seen = vec![at];
     loop {
         let needed: Vec<NodeId> = match ir.node(at) {
-            Node::And(list) => list.to_vec(),
-            Node::Object(o) => o.properties.iter().filter(|p| p.required).map(|p| p.schema).collect(),
-            Node::Array(a) => {
-                let first = a.prefix.iter().chain(std::iter::repeat(&a.rest));
-                first.take(a.items.min.min(a.prefix.len() as u32 + 1) as usize).copied().collect()
+            // What each operand needs, since all of them must hold of one value.
+            Node::And(list) => {
+                list.iter().flat_map(|&n| needed_by(ir.node(n))).chain(list.iter().copied()).collect()
             }
-            _ => Vec::new(),
+            node => needed_by(node),
         };
         let culprit = needed.into_iter().map(|n| ir.resolve(n)).find(|&n| {
             // The false schema has no place of its own.
@@ -159,6 +157,18 @@ fn unsatisfiable_at(ir: &Ir, options: &Options) -> String {
             None => return ir.pointers[at.0 as usize].to_string(),
         }
         seen.push(at);
+    }
+}
+
+/// The subschemas without which an object or array cannot be.
+fn needed_by(node: &Node) -> Vec<NodeId> {
+    match node {
+        Node::Object(o) => o.properties.iter().filter(|p| p.required).map(|p| p.schema).collect(),
+        Node::Array(a) => {
+            let first = a.prefix.iter().chain(std::iter::repeat(&a.rest));
+            first.take(a.items.min.min(a.prefix.len() as u32 + 1) as usize).copied().collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -249,7 +249,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             if work > 50_000_000 {
                 return Err(Error::new(
                     ErrorKind::LimitExceeded,
-                    "a pattern and a length together need more counts than can be told apart; widen the length",
+                    "the counts of an array or of a patterned string take too long to work out; lower minItems or widen the length",
                 ));
             }
             for &(p, tick) in &before[s as usize] {
@@ -284,7 +284,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         if starts.len() * live.len() > 4 * self.x.options.max_states {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                format!("a pattern and a length together need {} thresholds; widen the length", starts.len()),
+                format!(
+                    "the counts of an array or of a patterned string need {} thresholds; widen the range",
+                    starts.len()
+                ),
             ));
         }
         let ends = starts[1..].iter().copied().chain([INFINITY]);
@@ -336,16 +339,17 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let spelled = |lo: u8, hi: u8| (lo..=hi).any(|b| spellable[b as usize]);
         let mut need = vec![NEVER; trim.need.len()];
         let members = self.member_needs(trim);
-        loop {
-            let mut changed = false;
-            for region in (0..trim.regions.len()).rev() {
+        // The needs at one count of a region, given those that a tick leads to.
+        let settle = |region: usize, ticked: &dyn Fn(RawId) -> u8| {
+            let mut level = vec![NEVER; f.states.len()];
+            loop {
+                let mut changed = false;
                 for s in (0..f.states.len() as RawId).rev() {
-                    let at = trim.at(s, region);
-                    if !trim.live[at] || need[at] == 0 {
+                    if !trim.is_live(s, region) || level[s as usize] == 0 {
                         continue;
                     }
                     let state = &f.states[s as usize];
-                    let mut best = need[at];
+                    let mut best = level[s as usize];
                     if matches!(state.key, StateKey::After) {
                         best = 0;
                     }
@@ -355,12 +359,8 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                         match edge {
                             Edge::Dead => {}
                             Edge::Stay { to, tick, space } => {
-                                if space || !spelled(lo, hi) {
-                                    continue;
-                                }
-                                let to_regions = if tick { trim.after_tick(region) } else { region..=region };
-                                for r in to_regions {
-                                    best = best.min(need[trim.at(to, r)]);
+                                if !space && spelled(lo, hi) {
+                                    best = best.min(if tick { ticked(to) } else { level[to as usize] });
                                 }
                             }
                             Edge::Enter { site, read } => {
@@ -370,8 +370,8 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                                 let site = &self.x.sites[site as usize];
                                 for (o, to) in site.targets.iter().enumerate() {
                                     if let &Some(to) = to {
-                                        let inside = self.need_inside(site, o).saturating_add(1);
-                                        best = best.min(inside.max(need[trim.at(to, region)]));
+                                        let inside = one_deeper(self.need_inside(site, o));
+                                        best = best.min(inside.max(level[to as usize]));
                                     }
                                 }
                             }
@@ -385,14 +385,44 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                             }
                         }
                     }
-                    if best < need[at] {
-                        need[at] = best;
-                        changed = true;
-                    }
+                    changed |= best < level[s as usize];
+                    level[s as usize] = best;
+                }
+                if !changed {
+                    return level;
                 }
             }
-            if !changed {
-                break;
+        };
+        for region in (0..trim.regions.len()).rev() {
+            let (lo, hi) = trim.regions[region];
+            let mut level = if hi == INFINITY {
+                // Counting changes nothing any more: what a tick leads to is needed here as well.
+                let mut level = vec![NEVER; f.states.len()];
+                loop {
+                    let next = settle(region, &|to| level[to as usize]);
+                    if next == level {
+                        break level;
+                    }
+                    level = next;
+                }
+            } else {
+                // At the last count of the region a tick leads into the next one …
+                settle(region, &|to| need[trim.at(to, region + 1)])
+            };
+            let mut most = level.clone();
+            if hi != INFINITY {
+                // … before that, to the count above. Mostly the first look shows that nothing changes.
+                for _ in lo + 1..hi {
+                    let below = settle(region, &|to| level[to as usize]);
+                    if below == level {
+                        break;
+                    }
+                    most.iter_mut().zip(&below).for_each(|(m, &b)| *m = (*m).max(b));
+                    level = below;
+                }
+            }
+            for (s, most) in most.into_iter().enumerate() {
+                need[trim.at(s as RawId, region)] = most;
             }
         }
         self.trims[id].need = need;
@@ -429,7 +459,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 for (o, to) in site.targets.iter().enumerate() {
                     if to.is_some_and(|to| trim.is_live(to, 0)) {
                         let inside = self.need_inside(site, o);
-                        need = need.min(inside.saturating_add(1));
+                        need = need.min(one_deeper(inside));
                     }
                 }
             }
@@ -512,6 +542,11 @@ fn exit_need(exit: &Exit, trim: &Trim, state: RawId, members: &[u8; 64]) -> u8 {
         needs.map(|(_, &need)| need).max().unwrap_or(0)
     };
     useful.map(|c| most(c.0)).min().unwrap_or(0)
+}
+
+/// The need of what encloses a frame; one beyond every depth is still finite.
+pub(crate) fn one_deeper(need: u8) -> u8 {
+    if need == NEVER { NEVER } else { (need + 1).min(NEVER - 1) }
 }
 
 /// The counts at which an exit produces a useful outcome.

@@ -68,7 +68,7 @@ fn way(machine: &Machine, vocab: &Vocabulary, s: StateId) -> Option<Way> {
                 if next.keys.is_none()
                     && next.need <= state.need
                     && form(next.cost) == form(state.cost)
-                    && next.cost.base + 1 == state.cost.base
+                    && next.cost.base.checked_add(1) == Some(state.cost.base)
                 {
                     return Some(Way::Stay { byte, to });
                 }

@@ -147,3 +147,12 @@ fn walks_of_real_schemas_end_and_are_valid() {
     }
     assert!(compiled > 300, "only {compiled} schemas compiled");
 }
+
+#[test]
+fn merged_keys_come_in_the_order_of_their_first_appearance() {
+    let schema = json!({"type": "object", "properties": {"z": {}}, "$ref": "#/$defs/b",
+                        "$defs": {"b": {"properties": {"a": {}}}}});
+    let g = compile(&schema, &Options::default()).unwrap();
+    assert_eq!(common::accepts(&g, r#"{"z":1,"a":2}"#), Ok(()));
+    assert_eq!(common::accepts(&g, r#"{"a":2,"z":1}"#), Err(9));
+}

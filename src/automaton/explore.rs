@@ -23,6 +23,9 @@ pub(crate) struct Explorer<'a> {
     pub formulas: Formulas<Atom>,
     pub frames: Vec<RawFrame>,
     pub sites: Vec<RawSite>,
+    /// Per node, when it first appears in the schema: ids follow the order of lowering, in which what is
+    /// referred to comes first.
+    pub appearance: Vec<u32>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
     values: FxHashMap<NodeId, Formula>,
     restricted: FxHashMap<(Formula, Kind), Formula>,
@@ -63,6 +66,7 @@ impl<'a> Explorer<'a> {
             formulas: Formulas::new(),
             frames: Vec::new(),
             sites: Vec::new(),
+            appearance: appearance(ir),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
@@ -577,4 +581,27 @@ impl Expansion {
             self.edges.push((byte, byte, Edge::Leave { exit, read: true }));
         }
     }
+}
+
+/// Numbers the nodes in the order of a walk from the root that takes operands, members and items in turn.
+fn appearance(ir: &Ir) -> Vec<u32> {
+    let mut order = vec![u32::MAX; ir.nodes.len()];
+    let mut next = 0;
+    let mut todo = vec![ir.root];
+    while let Some(id) = todo.pop() {
+        let id = ir.resolve(id);
+        if order[id.0 as usize] != u32::MAX {
+            continue;
+        }
+        order[id.0 as usize] = next;
+        next += 1;
+        let parts: Vec<NodeId> = match ir.node(id) {
+            Node::And(list) | Node::Or(list) => list.to_vec(),
+            Node::Object(o) => o.properties.iter().map(|p| p.schema).chain([o.additional]).collect(),
+            Node::Array(a) => a.prefix.iter().copied().chain([a.rest]).collect(),
+            _ => Vec::new(),
+        };
+        todo.extend(parts.into_iter().rev());
+    }
+    order
 }

@@ -152,9 +152,7 @@ impl Explorer<'_> {
                 nodes.push(node);
             }
         });
-        // Ids are given in schema order, formulas sort their operands by theirs: the order of the
-        // assertions is that of their node ids.
-        nodes.sort_unstable();
+        nodes.sort_unstable_by_key(|node| self.appearance[node.0 as usize]);
         let mut names = Vec::new();
         let mut position: FxHashMap<u32, u32> = FxHashMap::default();
         for declared in [true, false] {

@@ -90,6 +90,13 @@ impl Slot {
         request.params.validate(vocab.width())?;
         if let (Some(grammar), Some(max)) = (&request.grammar, request.max_tokens) {
             let least = grammar.least_tokens();
+            if least == u32::MAX {
+                return Err(Error::new(
+                    ErrorKind::InvalidParameter,
+                    "no number of tokens is known to be enough for this schema, whose alternatives recurse by \
+                     a value that names them; leave max_tokens out, or let a key tell them apart",
+                ));
+            }
             if max < least {
                 return Err(Error::new(
                     ErrorKind::InvalidParameter,

@@ -231,7 +231,8 @@ impl Grammar {
     }
 
     /// The number of tokens within which an output can be completed from the start: for every budget
-    /// at least this, outputs are complete and valid. An upper bound of the optimum.
+    /// at least this, outputs are complete and valid. An upper bound of the optimum; `u32::MAX` if none is
+    /// known.
     pub fn least_tokens(&self) -> u32 {
         let start = &self.states()[self.header().start as usize];
         let extra = &self.extras()[start.extra as usize];

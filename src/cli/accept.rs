@@ -78,17 +78,6 @@ fn place(bytes: &[u8], offset: usize) -> String {
     format!("byte {offset} (line {line}, column {column}), after {shown:?}")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_count_lines_and_columns_from_one() {
-        assert_eq!(place(b"{\n  \"a\": x", 9), "byte 9 (line 2, column 8), after \"{\\n  \\\"a\\\": \"");
-        assert!(place(b"x", 0).starts_with("byte 0 (line 1, column 1)"));
-    }
-}
-
 /// The bytes that could come next, in ranges.
 fn legal_bytes(at: &Configuration, grammar: &Grammar) -> String {
     let legal: Vec<u8> = (0..=255).filter(|&b| at.clone().read(grammar, b)).collect();
@@ -105,4 +94,15 @@ fn legal_bytes(at: &Configuration, grammar: &Grammar) -> String {
         .map(|&(lo, hi)| if lo == hi { shown(lo) } else { format!("{}-{}", shown(lo), shown(hi)) });
     let text: Vec<String> = text.collect();
     if text.is_empty() { "nothing but the end".into() } else { text.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_columns_from_one() {
+        assert_eq!(place(b"{\n  \"a\": x", 9), "byte 9 (line 2, column 8), after \"{\\n  \\\"a\\\": \"");
+        assert!(place(b"x", 0).starts_with("byte 0 (line 1, column 1)"));
+    }
 }

@@ -20,11 +20,13 @@ pub fn run(args: &GenerateArgs) -> Result<Verdict> {
     let options = EngineOptions { slots: 1, backend: args.backend.into(), threads: 1 };
     let mut engine = Engine::new(vocab.clone(), options)?;
     let mut source = CopyModel::new(vocab.clone());
+    // No limit can be kept where no bound is known.
+    let max_tokens = grammar.is_bounded().then_some(args.max_tokens);
     let slot = engine.admit(Request {
         grammar: Some(grammar),
         params: SamplingParams { seed: args.seed, temperature: args.temperature, ..Default::default() },
         prompt: &prompt,
-        max_tokens: Some(args.max_tokens),
+        max_tokens,
         choice: 0,
     })?;
     let seq = source.start(&prompt)?;

@@ -90,7 +90,7 @@ impl Slot {
         request.params.validate(vocab.width())?;
         if let (Some(grammar), Some(max)) = (&request.grammar, request.max_tokens) {
             let least = grammar.least_tokens();
-            if least == u32::MAX {
+            if !grammar.is_bounded() {
                 return Err(Error::new(
                     ErrorKind::InvalidParameter,
                     "no number of tokens is known to be enough for this schema, whose alternatives recurse by \

@@ -240,6 +240,13 @@ impl Grammar {
     }
 }
 
+impl Grammar {
+    /// Whether [`Grammar::least_tokens`] is known.
+    pub fn is_bounded(&self) -> bool {
+        self.least_tokens() < u32::MAX
+    }
+}
+
 impl std::fmt::Debug for Grammar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Grammar")

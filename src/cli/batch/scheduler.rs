@@ -109,7 +109,9 @@ impl<M: LogitsSource> Scheduler<'_, M> {
 
     fn admit(&mut self, prepared: Prepared) -> std::result::Result<Row, Box<BatchError>> {
         let Prepared { line, request, grammar, prompt } = prepared;
-        let max_tokens = Some(request.chat.max_tokens.unwrap_or(self.max_tokens));
+        // The default limit is not for schemas of which no bound is known; a limit asked for is refused.
+        let bounded = grammar.as_ref().is_none_or(|g| g.is_bounded());
+        let max_tokens = request.chat.max_tokens.or(bounded.then_some(self.max_tokens));
         let params = request.chat.sampling.clone();
         let admitted = self.engine.admit(Request { grammar, params, prompt: &prompt, max_tokens, choice: 0 });
         let started = admitted.and_then(|slot| match self.source.start(&prompt) {

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use super::explore::{Expansion, Explorer};
 use super::keys::Here;
 use super::machine::Indent;
-use super::object::open_formulas;
+use super::object::{open_formulas, sorted};
 use super::raw::*;
 use crate::error::Result;
 use crate::pattern::{self, ByteDfa};
@@ -249,8 +249,5 @@ impl Explorer<'_> {
 }
 
 fn tracks_of(list: impl Iterator<Item = Option<u32>>) -> Box<[u32]> {
-    let mut ids: Vec<u32> = list.flatten().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into()
+    sorted(list.flatten().collect())
 }

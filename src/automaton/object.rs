@@ -494,7 +494,8 @@ fn too_many_combinations() -> Error {
     Error::new(ErrorKind::LimitExceeded, message)
 }
 
-fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {
+/// A set of tracks as an entry of [`Tracks`].
+pub(crate) fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {
     ids.sort_unstable();
     ids.dedup();
     ids.into()

@@ -7,6 +7,7 @@
 //! `unsafe` is allowed here, each block with the reason why it is sound.
 
 pub mod adjust;
+pub mod check;
 pub mod driver;
 pub mod emulated;
 pub mod layout;

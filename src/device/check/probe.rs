@@ -103,8 +103,13 @@ pub fn arithmetic(device: &dyn Driver, random: &mut Random, n: usize) -> Result<
     compare(device, "weight", 0, &logits, of)?;
     compare(device, "weight_below", 1, &logits, of)?;
     compare(device, "mass", 2, &logits, |[z, a, s, sum]| mass(sum, float(z), float(a), float(s)))?;
-    compare(device, "log_probability", 4, &logits, |[z, a, s, sum]| {
-        log_probability(float(z), float(a), float(s), float(sum & 0x3fff_ffff)).to_bits().into()
+    // The fourth is the logarithm of a total here: a float of any size.
+    let probabilities: Vec<[u64; 4]> = logits
+        .iter()
+        .map(|&[z, a, s, _]| [z, a, s, ((random.unit() * 60.0) as f32).to_bits().into()])
+        .collect();
+    compare(device, "log_probability", 4, &probabilities, |[z, a, s, total]| {
+        log_probability(float(z), float(a), float(s), float(total)).to_bits().into()
     })?;
     let sums: Vec<[u64; 4]> = (0..n).map(|_| [(random.next() >> random.below(64)).max(1), 0, 0, 0]).collect();
     compare(device, "log2_of_mass", 3, &sums, |[n, ..]| log2_ratio(n, 40).to_bits().into())?;
@@ -197,12 +202,13 @@ fn pick(device: &dyn Driver, values: &[u32], draw: u64) -> Result<()> {
     let got = run(device, PICK, &wide, values.len(), draw, 3)?;
     let expected = pick_token(values, draw).unwrap_or(values.len()) as u64;
     let total: u64 = wide.iter().sum();
-    let records: Vec<TileRecord> =
-        wide.iter().map(|&sum| TileRecord { sum: sum << 30, max: 1.0, reserved: 0 }).collect();
-    let tile = pick_tile(&records, 1.0, 1.0, draw).unwrap_or(values.len()) as u64;
     if values.iter().all(|&v| v < 1 << 10) {
-        let scaled: Vec<u64> = records.iter().map(|r| mass(r.sum, r.max, 1.0, 1.0)).collect();
-        let got = run(device, PICK, &scaled, values.len(), draw, 3)?;
+        // As tiles of a row, each at the row's maximum.
+        let record = |&sum: &u64| TileRecord { sum: sum << 30, max: 1.0, reserved: 0 };
+        let records: Vec<TileRecord> = wide.iter().map(record).collect();
+        let masses: Vec<u64> = records.iter().map(|r| mass(r.sum, r.max, 1.0, 1.0)).collect();
+        let tile = pick_tile(&records, 1.0, 1.0, draw).unwrap_or(values.len()) as u64;
+        let got = run(device, PICK, &masses, values.len(), draw, 3)?;
         if got[0] != tile {
             return Err(differs(format!("draw {draw:#x} picks tile {}, not {tile}, of {values:?}", got[0])));
         }

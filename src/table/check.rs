@@ -15,9 +15,10 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
     ) else {
         return bad("a section");
     };
-    let (Some(rows), Some(sites), Some(lists), Some(choices)) = (
+    let (Some(rows), Some(sites), Some(variants), Some(lists), Some(choices)) = (
         g.section::<u32>(h.rows),
         g.section::<SiteInfo>(h.sites),
+        g.section::<VariantInfo>(h.variants),
         g.section::<u32>(h.lists),
         g.section::<Choice>(h.choices),
     ) else {
@@ -83,25 +84,26 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         return bad("a register of keys");
     }
     for s in sites {
-        let list = |from: u32, count: u32, each: u32| {
-            let end = u64::from(from) + u64::from(count) * u64::from(each);
-            (end <= lists.len() as u64).then(|| &lists[from as usize..end as usize])
-        };
-        let (Some(variants), Some(targets)) =
-            (list(s.variants, s.variant_count, 2), list(s.targets, s.target_count, 1))
+        let (Some(own), Some(targets)) =
+            (part(variants, s.variants, s.variant_count), part(lists, s.targets, s.target_count))
         else {
             return bad("a site");
         };
-        let starts = variants.iter().skip(1).step_by(2);
-        if variants.is_empty() || starts.chain(targets).any(|&t| t as usize >= states.len()) {
+        if own.is_empty() || targets.iter().any(|&t| t as usize >= states.len()) {
             return bad("a site");
         }
-        if s.required != 0 && s.key_costs as usize >= key_costs.len() {
-            return bad("a site");
+    }
+    for v in variants {
+        if v.start as usize >= states.len() || v.required != 0 && v.key_costs as usize >= key_costs.len() {
+            return bad("a site's variant");
         }
     }
     if choices.last().is_some_and(|c| c.last == 0) {
         return bad("a list of choices");
     }
     Ok(())
+}
+
+fn part<T>(all: &[T], from: u32, count: u32) -> Option<&[T]> {
+    all.get(from as usize..)?.get(..count as usize)
 }

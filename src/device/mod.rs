@@ -7,11 +7,17 @@
 //! `unsafe` is allowed here, each block with the reason why it is sound.
 
 pub mod adjust;
+pub mod advance;
+pub mod draft;
 pub mod driver;
 pub mod emulated;
 pub mod layout;
+pub mod legal;
+pub mod masks;
 pub mod sample;
 pub mod selftest;
+pub mod slots;
+pub mod vocabulary;
 
 pub use driver::{Buffer, Driver, Launch};
 pub use emulated::Emulated;

@@ -7,12 +7,18 @@
 //! `unsafe` is allowed here, each block with the reason why it is sound.
 
 pub mod adjust;
+pub mod advance;
 pub mod check;
+pub mod draft;
 pub mod driver;
 pub mod emulated;
 pub mod layout;
+pub mod legal;
+pub mod masks;
 pub mod sample;
 pub mod selftest;
+pub mod slots;
+pub mod vocabulary;
 
 pub use driver::{Buffer, Driver, Launch};
 pub use emulated::Emulated;

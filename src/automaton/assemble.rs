@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Costs, after};
+use super::cost::{Amount, Costs, after};
 use super::counts::INFINITY;
 use super::free_order::FreeOrder;
 use super::machine::*;
@@ -13,7 +13,7 @@ use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_choices, exit_outcome};
 
 /// Adjacent regions in which a state behaves alike, and its bound there.
-struct Variant {
+struct Range {
     first: usize,
     last: usize,
     cost: Cost,
@@ -22,7 +22,7 @@ struct Variant {
 struct Assembler<'t, 'x, 'a> {
     t: &'t Trimmer<'x, 'a>,
     costs: &'t [Costs],
-    variants: FxHashMap<(TrimId, RawId), Vec<Variant>>,
+    variants: FxHashMap<(TrimId, RawId), Vec<Range>>,
     ids: FxHashMap<(TrimId, RawId, usize), StateId>,
     site_ids: FxHashMap<Site, SiteId>,
     choice_ids: FxHashMap<Vec<(u64, u32)>, u32>,
@@ -108,9 +108,9 @@ impl Assembler<'_, '_, '_> {
     }
 
     /// Merges the regions of a state in which it has the same edges and one bound fits all.
-    fn variants_of(&self, id: TrimId, raw: RawId) -> Vec<Variant> {
+    fn variants_of(&self, id: TrimId, raw: RawId) -> Vec<Range> {
         let trim = &self.t.trims[id];
-        let mut variants: Vec<Variant> = Vec::new();
+        let mut variants: Vec<Range> = Vec::new();
         let mut previous: Option<Vec<Seen>> = None;
         for region in 0..trim.regions.len() {
             if !trim.is_live(raw, region) {
@@ -126,7 +126,7 @@ impl Assembler<'_, '_, '_> {
                 v.last = region;
                 v.cost = cost;
             } else {
-                variants.push(Variant { first: region, last: region, cost });
+                variants.push(Range { first: region, last: region, cost });
             }
             previous = Some(seen);
         }
@@ -148,10 +148,11 @@ impl Assembler<'_, '_, '_> {
                     Seen::Stay(regions.any(|r| trim.is_live(to, r)))
                 }
                 Edge::Enter { site, .. } => {
-                    let entries = trim.entries[&(site, region)].clone();
-                    let useful = entries.last().map(|e| &self.t.trims[e.1].useful[..]).unwrap_or_default();
-                    let amount = after(self.t, trim, &self.costs[id], site, useful, region);
-                    Seen::Enter(entries, amount.base, amount.spaces)
+                    let entries = trim.entries[&(site, region)].iter();
+                    let after = |child: TrimId| {
+                        after(self.t, trim, &self.costs[id], site, &self.t.trims[child].useful, region)
+                    };
+                    Seen::Enter(entries.map(|&(depth, child)| (depth, child, after(child))).collect())
                 }
                 Edge::Leave { exit, .. } => Seen::Leave(exit_outcome(&f.exits[exit as usize], trim, region)),
             });
@@ -255,25 +256,29 @@ impl Assembler<'_, '_, '_> {
                 targets[o as usize] = self.state(id, to, region);
             }
         }
-        let variants: Vec<(u8, StateId)> = entries
-            .iter()
-            .map(|&(need, child)| (need, self.state(child, s.start, 0)))
-            .filter(|v| v.1 != DEAD)
-            .collect();
-        if variants.is_empty() {
-            return None;
-        }
-        let amount = after(t, trim, &self.costs[id], site, useful, region);
-        let form = self.costs[id].cost(trim, s.targets.iter().flatten().copied().next().unwrap_or(0), region);
-        let mut cost = Cost { base: amount.base, spaces: amount.spaces, ..form };
         let required = match self.free_order(id).map(|order| (order.required, order.member)) {
             Some((required, member)) => (required, self.key_cost(KeyCost { tokens: member, needs: [0; 64] })),
             None => (0, 0),
         };
-        if required.0 != 0 {
-            cost = Cost { base: amount.base, spaces: amount.spaces, ..Cost::default() };
+        let form = if required.0 == 0 {
+            self.costs[id].cost(trim, s.targets.iter().flatten().copied().next().unwrap_or(0), region)
+        } else {
+            Cost::default()
+        };
+        let mut variants = Vec::with_capacity(entries.len());
+        for &(depth, child) in entries {
+            let start = self.state(child, s.start, 0);
+            let outcomes = t.trims[child].useful.clone();
+            let Amount { base, spaces } = after(t, trim, &self.costs[id], site, &outcomes, region);
+            if start != DEAD {
+                let cost = Cost { base, spaces, ..form };
+                variants.push(Variant { depth, start, outcomes, cost, required });
+            }
         }
-        let new = Site { variants, targets, cost, required };
+        if variants.is_empty() {
+            return None;
+        }
+        let new = Site { variants, targets };
         let sites = &mut self.machine.sites;
         Some(*self.site_ids.entry(new.clone()).or_insert_with(|| {
             sites.push(new);
@@ -321,7 +326,7 @@ enum Seen {
     Need(u8),
     Dead,
     Stay(bool),
-    Enter(Vec<(u8, TrimId)>, u32, u32),
+    Enter(Vec<(u8, TrimId, Amount)>),
     Leave(Option<u32>),
 }
 
@@ -378,7 +383,7 @@ fn renumber(machine: Machine) -> Machine {
         })
         .collect();
     for site in &mut sites {
-        site.variants.iter_mut().for_each(|v| v.1 = new_id[v.1 as usize]);
+        site.variants.iter_mut().for_each(|v| v.start = new_id[v.start as usize]);
         site.targets.iter_mut().for_each(|t| *t = new_id[*t as usize]);
     }
     Machine {

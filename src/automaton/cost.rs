@@ -3,8 +3,9 @@
 //! The bound B of a configuration promises that some legal token leads to a configuration with bound
 //! at most B − 1. Here it is built from bytes, each a token of its own (`table/` tightens it with the
 //! vocabulary): B(s) = 1 + B(successor) along one chosen edge, for an entered frame the frame's own
-//! bound plus the greatest bound of what may follow it. The chosen edge never needs more depth than the
-//! state's need, so the promise holds at every depth.
+//! bound plus the greatest bound of what may follow the outcomes of the cheapest variant: whoever
+//! enters takes a variant that fits the tokens left (see [`super::machine::Site`]). The chosen edge and
+//! variant never need more depth than the state's need, so the promise holds at every depth.
 //!
 //! **Counts.** In a region of counts [lo, hi) the bound is B(s, c) = D(s) + (hi − 1 − c)·b, where D is
 //! exact at c = hi − 1 and b is the greatest drop, over the targets t of chosen ticking edges, from D(t) to
@@ -55,7 +56,7 @@ impl Amount {
 }
 
 /// The bounds of one trimmed frame.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Costs {
     /// `[states × regions]`.
     amounts: Vec<Amount>,
@@ -66,6 +67,19 @@ pub(crate) struct Costs {
 }
 
 impl Costs {
+    fn unknown(trim: &Trim) -> Costs {
+        Costs {
+            amounts: vec![Amount::UNKNOWN; trim.live.len()],
+            per_tick: vec![Amount::ZERO; trim.regions.len()],
+            all_missing: None,
+        }
+    }
+
+    /// Whether the frame, entered at `start`, is known to be finished within some number of tokens.
+    pub fn is_known(&self, trim: &Trim, start: RawId) -> bool {
+        self.amount(trim, start, 0).base != UNKNOWN && self.all_missing.is_none_or(|a| a.base != UNKNOWN)
+    }
+
     pub fn amount(&self, trim: &Trim, state: RawId, region: usize) -> Amount {
         self.amounts[trim.at(state, region)]
     }
@@ -80,40 +94,42 @@ impl Costs {
     }
 }
 
+/// Rounds after which a frame whose bounds still change is given up: the slopes of counted regions are
+/// differences of bounds, so nothing forces them to settle.
+const MAX_ROUNDS: usize = 200;
+
 /// Computes all bounds: the least fixpoint through recursion, from above.
 pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
-    let blank = |trim: &Trim| Costs {
-        amounts: vec![Amount::UNKNOWN; trim.live.len()],
-        per_tick: vec![Amount::ZERO; trim.regions.len()],
-        all_missing: None,
-    };
-    let mut all: Vec<Costs> = t.trims.iter().map(blank).collect();
-    let mut first = true;
-    loop {
+    let mut all: Vec<Costs> = t.trims.iter().map(Costs::unknown).collect();
+    let mut given_up = vec![false; all.len()];
+    for round in 0.. {
         let mut changed = false;
         for &id in t.reached.iter().rev() {
             let text = t.x.frames[t.trims[id].frame as usize].key.kind.is_text();
-            if text && !first {
+            if text && round > 0 || given_up[id] {
                 continue;
             }
-            let new = frame_costs(t, id, &all);
-            changed |= new.amounts != all[id].amounts;
+            let mut new = frame_costs(t, id, &all);
+            if new != all[id] {
+                changed = true;
+                if round >= MAX_ROUNDS {
+                    // No bound is a right answer; one that is not a fixpoint would not be.
+                    given_up[id] = true;
+                    new = Costs::unknown(&t.trims[id]);
+                }
+            }
             all[id] = new;
         }
         if !changed {
-            return all;
+            break;
         }
-        first = false;
     }
+    all
 }
 
 fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let trim = &t.trims[id];
-    let mut costs = Costs {
-        amounts: vec![Amount::UNKNOWN; trim.live.len()],
-        per_tick: vec![Amount::ZERO; trim.regions.len()],
-        all_missing: None,
-    };
+    let mut costs = Costs::unknown(trim);
     let states = t.x.frames[trim.frame as usize].states.len() as RawId;
     for region in (0..trim.regions.len()).rev() {
         loop {
@@ -212,18 +228,15 @@ fn cheapest(
                 if read && !spelled {
                     continue;
                 }
-                let entries = &trim.entries[&(site, region)];
-                let Some(first) = entries.iter().rposition(|e| e.0 <= trim.need[at]) else { continue };
-                let inside = &t.trims[entries[first].1];
-                if one_deeper(inside.need[inside.at(t.x.sites[site as usize].start, 0)]) > trim.need[at] {
-                    continue;
+                for &(depth, child) in &trim.entries[&(site, region)] {
+                    let inside = &t.trims[child];
+                    let deep = one_deeper(inside.need[inside.at(t.x.sites[site as usize].start, 0)]);
+                    if depth.max(deep) <= trim.need[at] {
+                        let first_bytes = if read { None } else { Some((lo, hi)) };
+                        let amount = through(t, trim, costs, all, site, child, region, first_bytes);
+                        offer(amount.plus(u32::from(read), 0), None);
+                    }
                 }
-                let mut worst = Amount::ZERO;
-                for &(_, child) in &entries[first..] {
-                    let first_bytes = if read { None } else { Some((lo, hi)) };
-                    worst = worst.max(through(t, trim, costs, all, site, child, region, first_bytes));
-                }
-                offer(worst.plus(u32::from(read), 0), None);
             }
             Edge::Leave { exit, read } => {
                 if exit_useful(&f.exits[exit as usize], trim, s, region) && (!read || spelled) {

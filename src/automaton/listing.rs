@@ -63,8 +63,8 @@ pub fn listing(machine: &Machine) -> String {
     }
     for (id, s) in machine.sites.iter().enumerate() {
         let _ = write!(out, "site {id}:");
-        for (depth, start) in &s.variants {
-            let _ = write!(out, " depth≥{depth}↓{start}");
+        for v in &s.variants {
+            let _ = write!(out, " depth≥{}↓{}", v.depth, v.start);
         }
         for (outcome, to) in s.targets.iter().enumerate() {
             let _ = write!(out, " {outcome}⇥{to}");
@@ -90,7 +90,7 @@ pub fn dot(machine: &Machine) -> String {
                 }
                 Action::Enter { site, .. } => {
                     let site = &machine.sites[site as usize];
-                    for (_, start) in &site.variants {
+                    for Variant { start, .. } in &site.variants {
                         let _ = writeln!(out, "  {id} -> {start} [style=dashed, label=\"{label}\"];");
                     }
                     for to in site.targets.iter().filter(|&&t| t != DEAD) {

@@ -189,12 +189,32 @@ pub enum Label {
 }
 
 /// Where a frame is entered from.
+///
+/// # Which variant is entered
+///
+/// The variants differ in the outcomes that they leave open, and so in what may have to be written after
+/// the frame. Of those that the depth left allows, the *last* is entered with which the byte is legal
+/// and the bound after it fits the tokens left; if there is none, the first that the depth allows. A
+/// bound of a state that enters may therefore count on its cheapest variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
-    /// `(depth left at least, start state)`, ascending: the last that fits is taken.
-    pub variants: Vec<(u8, StateId)>,
+    /// In rising order of preference: first those that a short budget asks for, then, with rising
+    /// depth, all outcomes that can be gone on from. Each includes those before it that need no
+    /// more depth.
+    pub variants: Vec<Variant>,
     /// Per outcome of the frame, where to go on; [`DEAD`] if the outcome is of no use.
     pub targets: Vec<StateId>,
+}
+
+/// A frame as one of several a site may enter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Levels that must be left.
+    pub depth: u8,
+    /// Start state.
+    pub start: StateId,
+    /// The outcomes that it can have.
+    pub outcomes: Vec<u32>,
     /// Bound of the tokens needed after the frame is left, evaluated with the count and depth at the push.
     pub cost: Cost,
     /// As [`Keys::required`] and [`Keys::costs`] of the targets.

@@ -11,6 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::cost::{Costs, UNKNOWN, after};
 use super::counts::{Counts, INFINITY};
 use super::explore::Explorer;
 use super::machine::State;
@@ -32,7 +33,8 @@ pub(crate) struct Trim {
     pub live: Vec<bool>,
     /// `[states × regions]`: see the module's text.
     pub need: Vec<u8>,
-    /// Per site and region: `(need of the outcomes allowed, trimmed frame entered)`, ascending.
+    /// Per site and region: `(need of the outcomes allowed, trimmed frame entered)`, in the order of
+    /// [`super::machine::Site::variants`]; the last is the widest.
     pub entries: FxHashMap<(RawSiteId, usize), Vec<(u8, TrimId)>>,
     /// Free key order: per state, the names that a member after it can have, as bits; else empty.
     pub writable: Vec<u64>,
@@ -78,14 +80,82 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         t.settle_start_needs()?;
         let document = t.trim(0, vec![0])?;
         t.reached.push(document);
-        let mut next = 0;
-        while next < t.reached.len() {
-            let id = t.reached[next];
-            t.settle_need(id);
-            t.enter_sites(id)?;
+        t.enter_from(0)?;
+        Ok(t)
+    }
+
+    /// Settles the trimmed frames reached from the `next`-th on, and those that they enter.
+    fn enter_from(&mut self, mut next: usize) -> Result<()> {
+        while next < self.reached.len() {
+            let id = self.reached[next];
+            self.settle_need(id);
+            self.enter_sites(id)?;
             next += 1;
         }
-        Ok(t)
+        Ok(())
+    }
+
+    /// Adds entries for outcomes that are known to be finished within some number of tokens, where no entry
+    /// is known to be. Whether any was added.
+    ///
+    /// An operand that is a literal or again an expression has two outcomes, and what follows the second
+    /// enters the same site once more: a bound that allows for both has no end. With an entry for
+    /// the first alone, a short budget can ask for a literal, and every bound is finite.
+    pub fn narrow(&mut self, costs: &[Costs]) -> Result<bool> {
+        let reached = self.reached.len();
+        let mut added = false;
+        for at in 0..reached {
+            let id = self.reached[at];
+            let mut keys: Vec<(RawSiteId, usize)> = self.trims[id].entries.keys().copied().collect();
+            keys.sort_unstable();
+            for (site, region) in keys {
+                let entries = self.trims[id].entries[&(site, region)].clone();
+                let start = self.x.sites[site as usize].start;
+                let need = |t: &Self, child: TrimId| t.trims[child].need[t.trims[child].at(start, 0)];
+                let is_known = |t: &Self, child: TrimId| {
+                    let trim = &t.trims[id];
+                    let after = after(t, trim, &costs[id], site, &t.trims[child].useful, region);
+                    costs.get(child).is_some_and(|c| c.is_known(&t.trims[child], start))
+                        && after.base != UNKNOWN
+                };
+                let mut known: Vec<(u8, u8)> =
+                    entries.iter().filter(|e| is_known(self, e.1)).map(|e| (e.0, need(self, e.1))).collect();
+                for &(depth, child) in &entries {
+                    let deep = need(self, child);
+                    if known.iter().any(|k| k.0 <= depth && k.1 <= deep) {
+                        continue;
+                    }
+                    let cheap: Vec<u32> = self.trims[child]
+                        .useful
+                        .iter()
+                        .copied()
+                        .filter(|&o| {
+                            after(self, &self.trims[id], &costs[id], site, &[o], region).base != UNKNOWN
+                        })
+                        .collect();
+                    if cheap.is_empty() || cheap == self.trims[child].useful {
+                        continue;
+                    }
+                    let narrow = self.trim(self.x.sites[site as usize].child, cheap)?;
+                    let reached = self.reached.len();
+                    self.reach(narrow);
+                    self.enter_from(reached)?;
+                    known.push((depth, need(self, narrow)));
+                    let list = self.trims[id].entries.get_mut(&(site, region)).expect("looked at above");
+                    if !list.contains(&(depth, narrow)) {
+                        list.insert(0, (depth, narrow));
+                        added = true;
+                    }
+                }
+            }
+        }
+        Ok(added)
+    }
+
+    fn reach(&mut self, id: TrimId) {
+        if !std::mem::replace(&mut self.trims[id].is_reached, true) {
+            self.reached.push(id);
+        }
     }
 
     /// The document's frame, trimmed.
@@ -525,9 +595,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             let mut outcomes: Vec<u32> = useful.iter().filter(|u| u.0 <= step).map(|u| u.1).collect();
             outcomes.sort_unstable();
             let child = self.trim(s.child, outcomes)?;
-            if !std::mem::replace(&mut self.trims[child].is_reached, true) {
-                self.reached.push(child);
-            }
+            self.reach(child);
             entries.push((step, child));
         }
         Ok(entries)

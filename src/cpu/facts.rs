@@ -173,10 +173,7 @@ fn is_wide(v: &View<'_>, facts: &Facts) -> bool {
         let action = PackedAction(facts.actions[b as usize]);
         match action.0 >> 29 {
             SIMPLE | 2 => closed(action.index()),
-            3 => {
-                let site = &v.sites[action.index() as usize];
-                closed(v.lists[(site.variants + 2 * site.variant_count - 1) as usize])
-            }
+            3 => v.variants_of(action.index()).last().is_some_and(|widest| closed(widest.start)),
             _ => false,
         }
     });

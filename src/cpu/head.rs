@@ -39,13 +39,32 @@ pub(super) struct Node {
     pub parent: u32,
 }
 
-/// The levels of all heads of one text.
-#[derive(Clone, Debug, Default)]
+/// The levels of all heads of one text, and what frames may be entered for.
+#[derive(Clone, Debug)]
 pub(super) struct Levels {
     pub nodes: Vec<Node>,
+    /// Tokens that may follow the one being read.
+    pub left: u64,
+    /// Greatest bound that decided on a variant since [`Levels::allow`].
+    pub asked: u64,
+    /// Whether a variant was passed over since then because too few tokens are left.
+    pub narrowed: bool,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Levels { nodes: Vec::new(), left: u64::MAX, asked: 0, narrowed: false }
+    }
 }
 
 impl Levels {
+    /// Says how many tokens there may be, the one to be read included.
+    pub fn allow(&mut self, budget: Option<u64>) {
+        self.left = budget.map_or(u64::MAX, |budget| budget.saturating_sub(1));
+        self.asked = 0;
+        self.narrowed = false;
+    }
+
     /// Opens a level above `head`.
     #[inline]
     pub fn push(&mut self, head: &mut Head, site: u32, cost: u32) {

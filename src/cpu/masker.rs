@@ -67,6 +67,7 @@ impl Masker {
         let view = program.view();
         let v = &view;
         let root = self.levels.take_over(&state.levels, &state.head);
+        self.levels.allow(budget);
         memo::key(v, &self.levels, &root, vocab.max_token_len() as u32, &mut self.key);
         if let Some(recipe) = self.memo.get(&self.key)
             && budget.is_none_or(|left| recipe.most.is_some_and(|most| most < left))
@@ -90,6 +91,7 @@ impl Masker {
                 sink.add(stop);
             }
         }
+        sink.entered(&self.levels);
         if let Some(recipe) = sink.recipe() {
             self.memo.insert(self.key.as_slice().into(), Arc::new(recipe));
         }

@@ -67,9 +67,8 @@ impl Thresholds {
                     ActionKind::Stay => add(action.index(), &mut seen),
                     ActionKind::Enter => {
                         let s = &v.sites[action.index() as usize];
-                        if s.cost_at != 0 {
-                            t.exact_below = t.exact_below.max(s.cost_at);
-                        }
+                        let ats = v.variants_of(action.index()).iter().map(|v| v.cost_at);
+                        t.exact_below = t.exact_below.max(ats.max().unwrap_or(0));
                         for &target in &v.lists[s.targets as usize..][..s.target_count as usize] {
                             add(target, &mut seen);
                         }
@@ -126,7 +125,8 @@ fn of_site<'a>(v: &View<'a>, site: u32) -> &'a Thresholds {
         let s = &v.sites[site as usize];
         let targets = &v.lists[s.targets as usize..][..s.target_count as usize];
         let targets: Vec<u32> = targets.iter().copied().filter(|&t| t != 0).collect();
-        Thresholds::search(v, &targets, if s.cost_at != 0 { s.cost_at } else { 0 })
+        let exact_below = v.variants_of(site).iter().map(|v| v.cost_at).max().unwrap_or(0);
+        Thresholds::search(v, &targets, exact_below)
     })
 }
 

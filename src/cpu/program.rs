@@ -30,7 +30,7 @@ impl Program {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (states, sites) = (grammar.states().len(), grammar.sites().len());
         let counts = grammar.extras().iter().any(|e| e.chain_to != 0 || e.cost_at != 0)
-            || grammar.sites().iter().any(|s| s.cost_at != 0);
+            || grammar.variants().iter().any(|v| v.cost_at != 0);
         let thresholds = |n: usize| (0..if counts { n } else { 0 }).map(|_| OnceLock::new()).collect();
         Program {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -67,6 +67,7 @@ impl Program {
             key_costs: g.key_costs(),
             rows: g.rows(),
             sites: g.sites(),
+            variants: g.variants(),
             lists: g.lists(),
             choices: g.choices(),
             start: h.start,
@@ -101,6 +102,7 @@ pub(super) struct View<'a> {
     pub key_costs: &'a [KeyCosts],
     pub rows: &'a [u32],
     pub sites: &'a [SiteInfo],
+    pub variants: &'a [VariantInfo],
     pub lists: &'a [u32],
     pub choices: &'a [Choice],
     pub start: u32,
@@ -147,12 +149,7 @@ impl<'a> View<'a> {
             let index = action.index();
             match action.kind() {
                 ActionKind::Enter => {
-                    if !self.enter(levels, h, index) {
-                        return false;
-                    }
-                    if action.flag() {
-                        return true;
-                    }
+                    return self.enter(levels, h, index, (!action.flag()).then_some(byte));
                 }
                 ActionKind::Leave | ActionKind::Choose => {
                     let outcome = if action.kind() == ActionKind::Leave {
@@ -222,27 +219,65 @@ impl<'a> View<'a> {
         false
     }
 
-    fn enter(&self, levels: &mut Levels, h: &mut Head, site: u32) -> bool {
+    pub fn variants_of(&self, site: u32) -> &'a [VariantInfo] {
         let s = &self.sites[site as usize];
-        let left = self.max_depth - h.depth;
-        let variants = &self.lists[s.variants as usize..][..2 * s.variant_count as usize];
-        let Some(start) = variants.chunks_exact(2).rev().find(|v| v[0] <= left).map(|v| v[1]) else {
-            return false;
-        };
-        if left == 0 {
+        &self.variants[s.variants as usize..][..s.variant_count as usize]
+    }
+
+    /// Enters by a site; if the byte was not read by entering, the frame reads it.
+    fn enter(&self, levels: &mut Levels, h: &mut Head, site: u32, unread: Option<u8>) -> bool {
+        let depth = self.max_depth - h.depth;
+        let variants = self.variants_of(site);
+        if depth == 0 {
             return false;
         }
+        if let [only] = variants {
+            return only.depth <= depth && self.enter_variant(levels, h, site, only, unread);
+        }
+        let (before, used) = (*h, levels.nodes.len());
+        let mut legal = false;
+        for variant in variants.iter().rev().filter(|v| v.depth <= depth) {
+            *h = before;
+            levels.nodes.truncate(used);
+            legal = self.enter_variant(levels, h, site, variant, unread);
+            if legal {
+                if levels.left == u64::MAX {
+                    return true;
+                }
+                let bound = self.bound(h);
+                if bound <= levels.left {
+                    levels.asked = levels.asked.max(bound);
+                    return true;
+                }
+                levels.narrowed = true;
+            }
+        }
+        legal
+    }
+
+    fn enter_variant(
+        &self,
+        levels: &mut Levels,
+        h: &mut Head,
+        site: u32,
+        v: &VariantInfo,
+        unread: Option<u8>,
+    ) -> bool {
         let per_space = u64::from(self.indent) * u64::from(h.depth);
-        let spaces = u64::from(s.cost_spaces) * per_space;
-        let per_tick = u64::from(s.cost_per_tick) + u64::from(s.cost_tick_spaces) * per_space;
-        let ticks = u64::from(s.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
-        let keys = if s.required == 0 { 0 } else { self.missing(h, s.required, s.key_costs) };
-        let cost = ticks.saturating_add(u64::from(s.cost) + spaces + keys);
+        let spaces = u64::from(v.cost_spaces) * per_space;
+        let per_tick = u64::from(v.cost_per_tick) + u64::from(v.cost_tick_spaces) * per_space;
+        let ticks = u64::from(v.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
+        let keys = if v.required == 0 { 0 } else { self.missing(h, v.required, v.key_costs) };
+        let cost = ticks.saturating_add(u64::from(v.cost) + spaces + keys);
         levels.push(h, site, cost.min(u64::from(u32::MAX)) as u32);
         h.count = 0;
         h.spaces = 0;
         h.seen = 0;
-        self.arrive(h, start)
+        self.arrive(h, v.start)
+            && unread.is_none_or(|byte| {
+                let action = PackedAction(self.facts(h.state).actions[byte as usize]);
+                self.act(levels, h, byte, action)
+            })
     }
 
     /// Pops with an outcome, as an unread [`ActionKind::Leave`] does.

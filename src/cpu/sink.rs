@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::head::Head;
+use super::head::{Head, Levels};
 use super::memo::{Base, Recipe};
 use super::program::View;
 use super::strings::Exits;
@@ -89,6 +89,12 @@ impl<'o> Sink<'o> {
             self.most = self.most.max(bound);
         }
         bound < budget
+    }
+
+    /// Takes note of how the budget has decided on variants of frames entered on the way.
+    pub fn entered(&mut self, levels: &Levels) {
+        self.most = self.most.max(levels.asked);
+        self.short |= levels.narrowed;
     }
 
     /// Adds the tokens of a slice with `ok(characters)`, having been given those with at most `upto`.

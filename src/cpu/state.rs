@@ -51,6 +51,7 @@ impl State {
         let view = program.view();
         let v = &view;
         let before = self.head;
+        self.levels.allow(budget);
         if vocab.is_stop(token) {
             if !v.is_complete(&self.levels, &before) {
                 return false;
@@ -183,6 +184,7 @@ impl State {
     pub fn forced(&mut self, program: &Program) -> Vec<u8> {
         let view = program.view();
         let v = &view;
+        self.levels.allow(None);
         let mut bytes = Vec::new();
         let mut head = self.head;
         while bytes.len() < MAX_FORCED && !v.is_complete(&self.levels, &head) {

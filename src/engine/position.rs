@@ -81,14 +81,15 @@ impl Position {
         }
     }
 
-    /// Goes back from `tokens` to its first `keep`.
-    pub fn rollback(&mut self, vocab: &Vocabulary, tokens: &[u32], keep: usize) {
+    /// Goes back from `tokens` to its first `keep`; the first of them was read with `budget` tokens left.
+    pub fn rollback(&mut self, vocab: &Vocabulary, tokens: &[u32], keep: usize, budget: Option<u64>) {
+        let left = |read: usize| budget.map(|budget| budget - read as u64);
         match self {
             Position::Cpu { program, state } => {
                 if !state.rollback(tokens.len() - keep) {
                     *state = State::start(program, HISTORY);
-                    for &token in &tokens[..keep] {
-                        let legal = state.advance(program, vocab, token, None);
+                    for (i, &token) in tokens[..keep].iter().enumerate() {
+                        let legal = state.advance(program, vocab, token, left(i));
                         debug_assert!(legal, "what was read once can be read again");
                     }
                 }
@@ -96,10 +97,10 @@ impl Position {
             Position::Reference { grammar, at, checkpoints } => {
                 checkpoints.truncate(keep / CHECKPOINT + 1);
                 *at = checkpoints[keep / CHECKPOINT].clone();
-                for &token in &tokens[keep / CHECKPOINT * CHECKPOINT..keep] {
-                    for &b in vocab.bytes(token).unwrap_or_default() {
-                        at.read(grammar, b);
-                    }
+                for (i, &token) in tokens[..keep].iter().enumerate().skip(keep / CHECKPOINT * CHECKPOINT) {
+                    *at = at
+                        .after_token(grammar, vocab, token, left(i))
+                        .expect("what was read once can be read again");
                 }
             }
         }

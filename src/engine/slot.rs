@@ -226,7 +226,7 @@ impl Slot {
             self.counts.pop(token);
         }
         if let Some(position) = &mut self.position {
-            position.rollback(vocab, &self.tokens, keep);
+            position.rollback(vocab, &self.tokens, keep, self.max_tokens.map(u64::from));
         }
         self.tokens.truncate(keep);
         self.finish = None;

@@ -45,47 +45,43 @@ impl Configuration {
 
     /// Reads one byte; `false` if it is illegal (the configuration is then of no use).
     pub fn read(&mut self, g: &Grammar, byte: u8) -> bool {
+        self.read_within(g, byte, u64::MAX)
+    }
+
+    /// As [`Configuration::read`], with `left` more tokens after the one that the byte belongs to: frames are
+    /// then entered so that they can be completed within them.
+    pub fn read_within(&mut self, g: &Grammar, byte: u8, left: u64) -> bool {
         if self.missing_spaces(g) > 0 {
             self.spaces += 1;
             return byte == b' ';
         }
-        loop {
-            let action = action(g, self.state, byte);
-            let index = action.index();
-            match action.kind() {
-                ActionKind::Dead => return false,
-                ActionKind::Stay | ActionKind::Next => {
-                    self.spaces = if action.space() { self.spaces + 1 } else { 0 };
-                    if action.space() && self.spaces > g.header().max_spaces {
-                        return false;
-                    }
-                    if action.flag() && !action.space() {
-                        self.count = self.count.saturating_add(1);
-                    }
-                    let to = if action.kind() == ActionKind::Next { self.state + 1 } else { index };
-                    return self.arrive(g, to);
+        self.act(g, byte, left)
+    }
+
+    fn act(&mut self, g: &Grammar, byte: u8, left: u64) -> bool {
+        let action = action(g, self.state, byte);
+        let index = action.index();
+        match action.kind() {
+            ActionKind::Dead => false,
+            ActionKind::Stay | ActionKind::Next => {
+                self.spaces = if action.space() { self.spaces + 1 } else { 0 };
+                if action.space() && self.spaces > g.header().max_spaces {
+                    return false;
                 }
-                ActionKind::Enter => {
-                    if !self.enter(g, index) {
-                        return false;
-                    }
-                    if action.flag() {
-                        return true;
-                    }
+                if action.flag() && !action.space() {
+                    self.count = self.count.saturating_add(1);
                 }
-                ActionKind::Leave | ActionKind::Choose => {
-                    let outcome = if action.kind() == ActionKind::Leave {
-                        Some(index)
-                    } else {
-                        choose(g, index, self.seen)
-                    };
-                    if !outcome.is_some_and(|o| self.leave(g, o)) {
-                        return false;
-                    }
-                    if action.flag() {
-                        return true;
-                    }
-                }
+                let to = if action.kind() == ActionKind::Next { self.state + 1 } else { index };
+                self.arrive(g, to)
+            }
+            ActionKind::Enter => self.enter(g, index, (!action.flag()).then_some(byte), left),
+            ActionKind::Leave | ActionKind::Choose => {
+                let outcome = if action.kind() == ActionKind::Leave {
+                    Some(index)
+                } else {
+                    choose(g, index, self.seen)
+                };
+                outcome.is_some_and(|o| self.leave(g, o)) && (action.flag() || self.act(g, byte, left))
             }
         }
     }
@@ -118,27 +114,42 @@ impl Configuration {
             || (0..64).any(|name| unseen >> name & 1 == 1 && usize::from(needs[name]) <= left)
     }
 
-    fn enter(&mut self, g: &Grammar, site: u32) -> bool {
+    /// Enters the last variant that the depth left allows and that can be completed with `left` more tokens
+    /// once `unread`, if there is such a byte, has been read inside it; if there is none, the first that
+    /// the depth allows.
+    fn enter(&mut self, g: &Grammar, site: u32, unread: Option<u8>, left: u64) -> bool {
         let s = &g.sites()[site as usize];
-        let left = g.max_depth() - self.stack.len();
-        let variants = &g.lists()[s.variants as usize..][..2 * s.variant_count as usize];
-        let Some(start) = variants.chunks_exact(2).rev().find(|v| v[0] as usize <= left).map(|v| v[1]) else {
-            return false;
-        };
-        if left == 0 {
-            return false;
+        let depth = (g.max_depth() - self.stack.len()) as u32;
+        let variants = &g.variants()[s.variants as usize..][..s.variant_count as usize];
+        let mut entered = None;
+        for variant in variants.iter().rev().filter(|v| depth > 0 && v.depth <= depth) {
+            let mut inside = self.clone();
+            let legal = inside.push(g, site, variant) && unread.is_none_or(|byte| inside.act(g, byte, left));
+            let fits = legal && inside.bound(g) <= left;
+            entered = legal.then_some(inside);
+            if fits {
+                break;
+            }
         }
+        let legal = entered.is_some();
+        if let Some(inside) = entered {
+            *self = inside;
+        }
+        legal
+    }
+
+    fn push(&mut self, g: &Grammar, site: u32, v: &VariantInfo) -> bool {
         let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
-        let spaces = u64::from(s.cost_spaces) * per_space;
-        let per_tick = u64::from(s.cost_per_tick) + u64::from(s.cost_tick_spaces) * per_space;
-        let ticks = u64::from(s.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
-        let keys = if s.required == 0 { 0 } else { self.missing(g, s.required, s.key_costs) };
-        let cost = clamp(ticks.saturating_add(u64::from(s.cost) + spaces + keys));
+        let spaces = u64::from(v.cost_spaces) * per_space;
+        let per_tick = u64::from(v.cost_per_tick) + u64::from(v.cost_tick_spaces) * per_space;
+        let ticks = u64::from(v.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
+        let keys = if v.required == 0 { 0 } else { self.missing(g, v.required, v.key_costs) };
+        let cost = clamp(ticks.saturating_add(u64::from(v.cost) + spaces + keys));
         self.stack.push(Level { site, count: self.count, seen: self.seen, cost });
         self.count = 0;
         self.spaces = 0;
         self.seen = 0;
-        self.arrive(g, start)
+        self.arrive(g, v.start)
     }
 
     fn leave(&mut self, g: &Grammar, outcome: u32) -> bool {
@@ -235,8 +246,9 @@ impl Configuration {
             return self.is_complete(g).then(|| self.clone());
         }
         let mut c = self.clone();
-        let legal = vocab.bytes(token)?.iter().all(|&b| c.read(g, b)) && c.can_rest(g);
-        let fits = legal && budget.is_none_or(|left| c.bound(g) < left);
+        let left = budget.map_or(u64::MAX, |budget| budget.saturating_sub(1));
+        let legal = vocab.bytes(token)?.iter().all(|&b| c.read_within(g, b, left)) && c.can_rest(g);
+        let fits = legal && budget.is_none_or(|budget| c.bound(g) < budget);
         fits.then_some(c)
     }
 

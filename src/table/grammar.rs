@@ -53,6 +53,8 @@ pub struct Header {
     pub rows: Section,
     /// [`SiteInfo`]s.
     pub sites: Section,
+    /// [`VariantInfo`]s.
+    pub variants: Section,
     /// Words of lists.
     pub lists: Section,
     /// [`Choice`]s.
@@ -62,7 +64,7 @@ pub struct Header {
 /// `"WARPGRAM"`, little endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"WARPGRAM");
 /// Of the layout; grows with every change of it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 3;
 
 /// The tables of one compiled schema. Immutable; share it behind an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,6 +81,7 @@ pub(super) struct Sections {
     pub key_costs: Vec<KeyCosts>,
     pub rows: Vec<u32>,
     pub sites: Vec<SiteInfo>,
+    pub variants: Vec<VariantInfo>,
     pub lists: Vec<u32>,
     pub choices: Vec<Choice>,
 }
@@ -86,17 +89,18 @@ pub(super) struct Sections {
 impl Grammar {
     /// Lays the sections out behind the header, whose sizes and checksum are filled in.
     pub(super) fn assemble(mut header: Header, s: &Sections) -> Result<Self> {
-        let parts: [(&[u8], u32); 8] = [
+        let parts: [(&[u8], u32); 9] = [
             (bytemuck::cast_slice(&s.states), s.states.len() as u32),
             (bytemuck::cast_slice(&s.extras), s.extras.len() as u32),
             (bytemuck::cast_slice(&s.keys), s.keys.len() as u32),
             (bytemuck::cast_slice(&s.key_costs), s.key_costs.len() as u32),
             (bytemuck::cast_slice(&s.rows), s.rows.len() as u32),
             (bytemuck::cast_slice(&s.sites), s.sites.len() as u32),
+            (bytemuck::cast_slice(&s.variants), s.variants.len() as u32),
             (bytemuck::cast_slice(&s.lists), s.lists.len() as u32),
             (bytemuck::cast_slice(&s.choices), s.choices.len() as u32),
         ];
-        let mut sections = [Section { offset: 0, count: 0 }; 8];
+        let mut sections = [Section { offset: 0, count: 0 }; 9];
         let mut end = size_of::<Header>();
         for (section, (bytes, count)) in sections.iter_mut().zip(&parts) {
             *section = Section { offset: end as u32, count: *count };
@@ -117,6 +121,7 @@ impl Grammar {
             header.key_costs,
             header.rows,
             header.sites,
+            header.variants,
             header.lists,
             header.choices,
         ] = sections;
@@ -215,7 +220,12 @@ impl Grammar {
         self.checked(self.header().sites)
     }
 
-    /// Variants and targets of sites.
+    /// Variants of sites.
+    pub fn variants(&self) -> &[VariantInfo] {
+        self.checked(self.header().variants)
+    }
+
+    /// Targets of sites.
     pub fn lists(&self) -> &[u32] {
         self.checked(self.header().lists)
     }

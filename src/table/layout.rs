@@ -23,7 +23,8 @@ pub struct StateInfo {
     /// Bit i: reading any character of slice i leads back here (counting it or not), so that a token
     /// of such characters needs no walk. See [`crate::vocab::SliceId`].
     pub slices: u8,
-    /// 1 + sub-state of the automaton of unrestricted string contents; 0 elsewhere.
+    /// 1 + sub-state of the automaton of string contents, if the text goes on as any string's does until a
+    /// threshold or the closing quote; 0 elsewhere. With [`StateInfo::STEADY`].
     pub free: u8,
 }
 
@@ -34,6 +35,11 @@ impl StateInfo {
     pub const INDENT_INNER: u8 = 2;
     /// Spaces for the depth of the frame's brackets must come first.
     pub const INDENT_OUTER: u8 = 4;
+    /// In `free` of a state between characters: tokens may end anywhere in the string, at any depth, with a
+    /// bound at most [`StateInfo::STEADY_SLACK`] above that of the state.
+    pub const STEADY: u8 = 0x80;
+    /// See [`StateInfo::STEADY`].
+    pub const STEADY_SLACK: u32 = 16;
 }
 
 /// What few states need: thresholds, costs that depend on the count, registers of keys.
@@ -103,28 +109,39 @@ pub struct KeyCosts {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
 pub struct SiteInfo {
-    /// Names charged while the frame is open, as far as they are unseen.
-    pub required: u64,
-    /// Where the site's `(depth left at least, start state)` pairs begin in `lists`, ascending.
+    /// Where the site's [`VariantInfo`]s begin, the narrowest first.
     pub variants: u32,
-    /// Number of pairs, at least one.
+    /// Number of variants, at least one.
     pub variant_count: u32,
     /// Where the site's states per outcome begin in `lists`; 0 is dead.
     pub targets: u32,
     /// Number of outcomes.
     pub target_count: u32,
+}
+
+/// One form of the frame that a site enters: the wider, the more outcomes it may have, and the more
+/// depth and tokens must be left. See [`crate::automaton::machine::Site`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct VariantInfo {
+    /// Names charged while the frame is open, as far as they are unseen.
+    pub required: u64,
+    /// Start state.
+    pub start: u32,
+    /// Levels that must be left.
+    pub depth: u32,
     /// Bound of the tokens needed after the frame, as in [`StateInfo`] and [`Extra`].
     pub cost: u32,
     /// See [`Extra::cost_at`].
     pub cost_at: u32,
     /// See [`Extra::cost_at`].
     pub cost_per_tick: u32,
-    /// See [`Extra::cost_spaces`].
-    pub cost_spaces: u32,
-    /// Index into `key_costs`.
-    pub key_costs: u32,
     /// See [`Extra::cost_at`].
     pub cost_tick_spaces: u32,
+    /// See [`Extra::cost_spaces`].
+    pub cost_spaces: u32,
+    /// Index into `key_costs`, if `required` is not 0.
+    pub key_costs: u32,
 }
 
 /// One entry of a list of choices; the first whose keys are all seen holds.
@@ -142,7 +159,8 @@ pub struct Choice {
 const _: () = assert!(size_of::<StateInfo>() == 16);
 const _: () = assert!(size_of::<Extra>() == 32);
 const _: () = assert!(size_of::<KeyInfo>() == 56);
-const _: () = assert!(size_of::<SiteInfo>() == 48);
+const _: () = assert!(size_of::<SiteInfo>() == 16);
+const _: () = assert!(size_of::<VariantInfo>() == 40);
 const _: () = assert!(size_of::<Choice>() == 16);
 
 /// An action in 32 bits: kind in the upper 3, two flags, and an index of 27 bits.

@@ -41,8 +41,8 @@ impl<T: Copy + Eq + Hash> Pool<T> {
 /// # Errors
 /// [`ErrorKind::LimitExceeded`] if the tables exceed `max_bytes`.
 pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Grammar> {
-    let n = machine.states.len();
-    if n.max(machine.sites.len()) > MAX_INDEX as usize {
+    let choices = machine.choices.iter().map(Vec::len).sum::<usize>();
+    if machine.states.len().max(machine.sites.len()).max(choices) > MAX_INDEX as usize {
         return Err(Error::new(
             ErrorKind::LimitExceeded,
             "the schema needs more states than an index can hold",
@@ -60,6 +60,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
     let mut rows: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+    let free = super::strings::labels(machine);
     for (id, state) in machine.states.iter().enumerate() {
         let words = row_words(&state.row, id as StateId, &choice_starts);
         let next = s.rows.len() as u32;
@@ -105,7 +106,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             need: state.need,
             flags: u8::from(state.accepting) * StateInfo::ACCEPTING + indent,
             slices: super::closed::closed_slices(machine, id as StateId),
-            free: state.free,
+            free: free[id],
         });
     }
     s.extras = extras.items;
@@ -116,22 +117,25 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         .map(|c| KeyCosts { tokens: c.tokens.map(|t| t.0), spaces: c.tokens.map(|t| t.1), needs: c.needs })
         .collect();
     for site in &machine.sites {
-        let variants = s.lists.len() as u32;
-        s.lists.extend(site.variants.iter().flat_map(|&(depth, start)| [u32::from(depth), start]));
+        let variants = s.variants.len() as u32;
+        s.variants.extend(site.variants.iter().map(|v| VariantInfo {
+            required: v.required.0,
+            start: v.start,
+            depth: v.depth.into(),
+            cost: v.cost.base,
+            cost_at: v.cost.at,
+            cost_per_tick: v.cost.per_tick,
+            cost_tick_spaces: v.cost.tick_spaces,
+            cost_spaces: v.cost.spaces,
+            key_costs: v.required.1,
+        }));
         let targets = s.lists.len() as u32;
         s.lists.extend_from_slice(&site.targets);
         s.sites.push(SiteInfo {
-            required: site.required.0,
             variants,
             variant_count: site.variants.len() as u32,
             targets,
             target_count: site.targets.len() as u32,
-            cost: site.cost.base,
-            cost_at: site.cost.at,
-            cost_per_tick: site.cost.per_tick,
-            cost_spaces: site.cost.spaces,
-            key_costs: site.required.1,
-            cost_tick_spaces: site.cost.tick_spaces,
         });
     }
     let header = Header {

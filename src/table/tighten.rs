@@ -27,16 +27,22 @@ pub fn tighten(machine: &mut Machine, vocab: &Vocabulary) {
     for s in order {
         let better = match ways[s as usize] {
             Some(Way::Stay { .. }) => along(&ways, &base, trie, s),
-            Some(Way::Enter { site, read, first, byte }) => {
-                let inside = through(machine, &base, site, first, (!read).then_some(byte));
-                inside.saturating_add(u32::from(read))
+            Some(Way::Enter { site, read, byte }) => {
+                let variants = machine.sites[site as usize].variants.iter();
+                let usable = variants.filter(|v| is_usable(machine, v, &machine.states[s as usize]));
+                let inside = usable.map(|v| through(machine, &base, site, v, (!read).then_some(byte))).min();
+                inside.unwrap_or(u32::MAX).saturating_add(u32::from(read))
             }
             None => continue,
         };
         base[s as usize] = base[s as usize].min(better);
     }
     for site in 0..machine.sites.len() {
-        machine.sites[site].cost.base = after(machine, &base, site as SiteId);
+        for i in 0..machine.sites[site].variants.len() {
+            let variant = &machine.sites[site].variants[i];
+            let cost = after(machine, &base, site as SiteId, variant);
+            machine.sites[site].variants[i].cost.base = cost;
+        }
     }
     for (state, base) in machine.states.iter_mut().zip(base) {
         state.cost.base = base;
@@ -48,8 +54,8 @@ pub fn tighten(machine: &mut Machine, vocab: &Vocabulary) {
 enum Way {
     /// By a byte that stays in the frame and is not counted.
     Stay { byte: u8, to: StateId },
-    /// By entering a frame, at worst by the site's variants from `first` on.
-    Enter { site: SiteId, read: bool, first: usize, byte: u8 },
+    /// By entering a frame.
+    Enter { site: SiteId, read: bool, byte: u8 },
 }
 
 /// The way of a state, if it is one that can be tightened.
@@ -67,6 +73,7 @@ fn way(machine: &Machine, vocab: &Vocabulary, s: StateId) -> Option<Way> {
                 let next = &machine.states[to as usize];
                 if next.keys.is_none()
                     && next.need <= state.need
+                    && is_one_here(next, state)
                     && form(next.cost) == form(state.cost)
                     && next.cost.base.checked_add(1) == Some(state.cost.base)
                 {
@@ -74,28 +81,34 @@ fn way(machine: &Machine, vocab: &Vocabulary, s: StateId) -> Option<Way> {
                 }
             }
             Action::Enter { site, read } => {
-                let s = &machine.sites[site as usize];
-                let Some(first) = s.variants.iter().rposition(|v| v.0 <= state.need) else { continue };
-                let start = &machine.states[s.variants[first].1 as usize];
-                let counts = |c: Cost| (c.at, c.per_tick, c.tick_spaces);
-                if start.need.saturating_add(1) > state.need
-                    || counts(s.cost) != counts(state.cost)
-                    || s.required.0 != 0
-                {
-                    continue;
+                let variants = &machine.sites[site as usize].variants;
+                if variants.iter().any(|v| is_usable(machine, v, state)) {
+                    return Some(Way::Enter { site, read, byte });
                 }
-                // The frame's own spaces are charged per level by whoever enters it.
-                if start.keys.is_some()
-                    || spaces_at_start(start).saturating_add(s.cost.spaces) > state.cost.spaces
-                {
-                    continue;
-                }
-                return Some(Way::Enter { site, read, first, byte });
             }
             _ => {}
         }
     }
     None
+}
+
+/// Whether a state has one form for all counts that another, which leads there without counting, can have.
+fn is_one_here(next: &State, state: &State) -> bool {
+    let until = |s: &State| s.chain.map_or(u32::MAX, |(at, _)| at);
+    until(next) >= until(state)
+}
+
+/// Whether a state's bound can be had by a variant of a frame that it enters: at every depth at which
+/// the text may rest in the state, and in the form of the state's own bound.
+fn is_usable(machine: &Machine, v: &Variant, state: &State) -> bool {
+    let start = &machine.states[v.start as usize];
+    let counts = |c: Cost| (c.at, c.per_tick, c.tick_spaces);
+    v.depth.max(start.need.saturating_add(1)) <= state.need
+        && counts(v.cost) == counts(state.cost)
+        && v.required.0 == 0
+        && start.keys.is_none()
+        // The frame's own spaces are charged per level by whoever enters it.
+        && spaces_at_start(start).saturating_add(v.cost.spaces) <= state.cost.spaces
 }
 
 /// The fewest tokens along the state's path of bytes.
@@ -115,23 +128,26 @@ fn along(ways: &[Option<Way>], base: &[u32], trie: &TokenTrie, s: StateId) -> u3
     best
 }
 
-/// The bound of entering a frame and going on after it. If the byte is not read by entering, the
-/// frame begins with it.
-fn through(machine: &Machine, base: &[u32], site: SiteId, first: usize, byte: Option<u8>) -> u32 {
-    let s = &machine.sites[site as usize];
-    let inside = s.variants[first..].iter().map(|&(_, start)| {
-        let state = &machine.states[start as usize];
-        let tokens = match byte.map(|b| state.row.get(b)) {
-            None => base[start as usize],
-            Some(Action::Stay { to, .. }) if machine.states[to as usize].cost.at == 0 => {
-                base[to as usize].saturating_add(1)
+/// The bound of entering a variant of a frame and going on after it. If the byte is not read by entering,
+/// the frame begins with it.
+fn through(machine: &Machine, base: &[u32], site: SiteId, v: &Variant, byte: Option<u8>) -> u32 {
+    let state = &machine.states[v.start as usize];
+    let tokens = match byte.map(|b| state.row.get(b)) {
+        None => base[v.start as usize],
+        Some(Action::Stay { to, .. }) => {
+            let next = &machine.states[to as usize];
+            if next.cost.at != 0 || next.chain.is_some() {
+                return u32::MAX;
             }
-            Some(_) => return u32::MAX,
-        };
-        let ticks = state.cost.at.saturating_mul(state.cost.per_tick);
-        tokens.saturating_add(ticks).saturating_add(spaces_at_start(state).saturating_mul(machine.indent))
-    });
-    inside.max().unwrap_or(u32::MAX).saturating_add(after(machine, base, site))
+            base[to as usize].saturating_add(1)
+        }
+        Some(_) => return u32::MAX,
+    };
+    let ticks = state.cost.at.saturating_mul(state.cost.per_tick);
+    tokens
+        .saturating_add(ticks)
+        .saturating_add(spaces_at_start(state).saturating_mul(machine.indent))
+        .saturating_add(after(machine, base, site, v))
 }
 
 /// Levels of indentation in the bound of a frame entered at count 0.
@@ -139,17 +155,21 @@ fn spaces_at_start(state: &State) -> u32 {
     state.cost.spaces.saturating_add(state.cost.at.saturating_mul(state.cost.tick_spaces))
 }
 
-/// The greatest bound of what may follow a site, by the site's own form.
-fn after(machine: &Machine, base: &[u32], site: SiteId) -> u32 {
-    let s = &machine.sites[site as usize];
+/// The greatest bound of what may follow a variant, by the variant's own form.
+fn after(machine: &Machine, base: &[u32], site: SiteId, v: &Variant) -> u32 {
     let form = |c: Cost| Cost { base: 0, ..c };
     let mut worst = 0;
-    for &to in s.targets.iter().filter(|&&to| to != DEAD) {
-        let target = &machine.states[to as usize];
-        if form(target.cost) != form(s.cost) || target.keys.is_some() {
-            return s.cost.base;
+    for &o in &v.outcomes {
+        // Whichever form of the state the count asks for.
+        let mut to = machine.sites[site as usize].targets.get(o as usize).copied().unwrap_or(DEAD);
+        while to != DEAD {
+            let target = &machine.states[to as usize];
+            if form(target.cost) != form(v.cost) || target.keys.is_some() {
+                return v.cost.base;
+            }
+            worst = worst.max(base[to as usize]);
+            to = target.chain.map_or(DEAD, |(_, then)| then);
         }
-        worst = worst.max(base[to as usize]);
     }
-    worst.min(s.cost.base)
+    worst.min(v.cost.base)
 }

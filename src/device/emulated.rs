@@ -8,102 +8,21 @@
 //! A launch is done when it returns, so errors come from the launch itself, and a seed fixes the order in which
 //! threads ran.
 
+mod library;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::any::Any;
+use std::ffi::{CStr, CString, c_void};
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
-use libloading::Library;
-
-use super::driver::{ALIGNMENT, Buffer, Driver, Launch};
+use super::driver::{ALIGNMENT, Buffer, Description, Driver, Event, Graph, Launch, Pinned};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The optimised library; empty if it could not be built.
-static LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/emulator.lib"));
-
-/// Of `kernels/emulator/interface.cpp`.
-const VERSION: u32 = 1;
-
-/// The functions of `kernels/emulator/interface.cpp`.
-struct Interface {
-    sanitized: extern "C" fn() -> u32,
-    kernel: unsafe extern "C" fn(u32, *mut u64, *mut u32) -> *const c_char,
-    new: unsafe extern "C" fn(u64) -> *mut c_void,
-    free: unsafe extern "C" fn(*mut c_void),
-    skip: unsafe extern "C" fn(*mut c_void, *const c_char, u32),
-    limit: unsafe extern "C" fn(*mut c_void, u64),
-    collectives: unsafe extern "C" fn(*const c_void) -> u64,
-    launch:
-        unsafe extern "C" fn(*mut c_void, *const c_char, u32, u32, u64, *const c_void, u64) -> *const c_char,
-    _library: Library,
-}
+use library::{Interface, interface};
 
 fn error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Device, message)
-}
-
-/// The library, loaded once for the process.
-fn interface() -> Result<&'static Interface> {
-    static LOADED: OnceLock<std::result::Result<Interface, String>> = OnceLock::new();
-    LOADED.get_or_init(load).as_ref().map_err(|why| Error::new(ErrorKind::NoDevice, why.clone()))
-}
-
-fn load() -> std::result::Result<Interface, String> {
-    #[cfg(target_arch = "x86_64")]
-    if !(std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")) {
-        return Err("the emulator was compiled for AVX2 and FMA, which this processor lacks".into());
-    }
-    let chosen = std::env::var_os("WARPGRAMMAR_EMULATOR");
-    let (path, temporary) = match &chosen {
-        Some(name) if name == "sanitized" => (PathBuf::from(env!("WG_EMULATOR_SANITIZED")), false),
-        Some(path) => (PathBuf::from(path), false),
-        None if LIBRARY.is_empty() => {
-            return Err(format!("there is no emulator: {}", env!("WG_EMULATOR_ABSENT")));
-        }
-        None => {
-            let name = format!("warpgrammar-emulator-{}.so", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::write(&path, LIBRARY).map_err(|e| format!("{}: {e}", path.display()))?;
-            (path, true)
-        }
-    };
-    let loaded = bind(&path);
-    if temporary {
-        // Once it is loaded the file is not needed.
-        let _ = std::fs::remove_file(&path);
-    }
-    loaded.map_err(|e| format!("the emulator {} could not be loaded: {e}", path.display()))
-}
-
-fn bind(path: &std::path::Path) -> std::result::Result<Interface, String> {
-    // SAFETY: the library is ours (built by build.rs, or named by whoever runs the process); its initialisers only
-    // fill the table of kernels.
-    let library = unsafe { Library::new(path) }.map_err(|e| e.to_string())?;
-    // SAFETY: the names and types are those of kernels/emulator/interface.cpp, whose version is checked before
-    // anything else is called; the pointers live as long as `library`, which is kept beside them.
-    unsafe {
-        macro_rules! symbol {
-            ($name:literal) => {
-                *library.get(concat!("wg_emulator_", $name)).map_err(|e| e.to_string())?
-            };
-        }
-        let version: extern "C" fn() -> u32 = symbol!("version");
-        if version() != VERSION {
-            return Err(format!("it has version {}, not {VERSION}", version()));
-        }
-        Ok(Interface {
-            sanitized: symbol!("sanitized"),
-            kernel: symbol!("kernel"),
-            new: symbol!("new"),
-            free: symbol!("free"),
-            skip: symbol!("skip"),
-            limit: symbol!("limit"),
-            collectives: symbol!("collectives"),
-            launch: symbol!("launch"),
-            _library: library,
-        })
-    }
 }
 
 /// The runtime of AddressSanitizer that a process must be started with (`LD_PRELOAD`) to load the sanitized
@@ -147,18 +66,40 @@ pub fn kernels() -> Result<Vec<Kernel>> {
     Ok(kernels)
 }
 
-/// The emulated device.
+/// The most shared memory of a block: what every architecture that we build for can give.
+const SHARED: u32 = 99 * 1024;
+
+/// The emulated device, or a branch of it.
 pub struct Emulated {
-    interface: &'static Interface,
-    machine: Mutex<Machine>,
+    shared: Arc<Shared>,
 }
 
-/// The C side's machine, used by one thread at a time.
+/// What a device and its branches share: one machine, which does everything in the order it is asked for.
+struct Shared {
+    interface: &'static Interface,
+    state: Mutex<State>,
+    description: Description,
+}
+
+struct State {
+    machine: Machine,
+    /// What a capture under way has noted down.
+    captured: Option<Vec<Work>>,
+}
+
+/// The C side's machine.
 struct Machine(*mut c_void);
 
 // SAFETY: a machine may be used by any thread, one at a time (kernels/emulator/interface.cpp), and is reached only
 // through the mutex.
 unsafe impl Send for Machine {}
+
+/// Something that a capture notes down.
+enum Work {
+    Launch { kernel: CString, launch: Launch, params: Block },
+    Copy { to: u64, from: u64, bytes: usize },
+    Fill { to: u64, bytes: usize, value: u8 },
+}
 
 impl Emulated {
     /// A device with seed 0.
@@ -175,7 +116,18 @@ impl Emulated {
         if machine.is_null() {
             return Err(error("no memory for the emulator"));
         }
-        let device = Emulated { interface, machine: Mutex::new(Machine(machine)) };
+        let how = if is_sanitized() { "sanitized emulator" } else { "emulator" };
+        let description = Description {
+            name: format!("{how} on the host's {}", std::env::consts::ARCH),
+            capability: (0, 0),
+            // Small, so that small inputs already make blocks take more than one piece of work.
+            multiprocessors: 4,
+            l2: 1 << 20,
+            memory: 1 << 34,
+            shared: SHARED,
+        };
+        let state = Mutex::new(State { machine: Machine(machine), captured: None });
+        let device = Emulated { shared: Arc::new(Shared { interface, state, description }) };
         if let Ok(barrier) = std::env::var("WARPGRAMMAR_SKIP_BARRIER") {
             let (file, line) = barrier
                 .split_once(':')
@@ -189,37 +141,107 @@ impl Emulated {
     /// Leaves out the barrier (`WG_SYNC`, `WG_SYNC_WARP`) on `line` of `file`, a name without its directory.
     pub fn skip_barrier(&self, file: &str, line: u32) -> Result<()> {
         let file = CString::new(file).map_err(|_| error("a file name with a zero byte"))?;
-        let machine = self.lock();
+        let state = self.lock();
         // SAFETY: the machine is live and locked; the string ends with a zero byte and is copied.
-        unsafe { (self.interface.skip)(machine.0, file.as_ptr(), line) };
+        unsafe { (self.shared.interface.skip)(state.machine.0, file.as_ptr(), line) };
         Ok(())
     }
 
     /// Takes a launch for endless after this many collectives; 2^28, about a minute, unless set.
     pub fn limit_collectives(&self, limit: u64) {
-        let machine = self.lock();
+        let state = self.lock();
         // SAFETY: the machine is live and locked.
-        unsafe { (self.interface.limit)(machine.0, limit) };
+        unsafe { (self.shared.interface.limit)(state.machine.0, limit) };
     }
 
     /// The collectives that warps and blocks completed in the last launch.
     pub fn collectives(&self) -> u64 {
-        let machine = self.lock();
+        let state = self.lock();
         // SAFETY: the machine is live and locked.
-        unsafe { (self.interface.collectives)(machine.0) }
+        unsafe { (self.shared.interface.collectives)(state.machine.0) }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Machine> {
-        // A panic elsewhere leaves the machine as its last launch left it.
-        self.machine.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+
+    /// The lock, for work that no graph can hold.
+    fn lock_outside_captures(&self, what: &str) -> Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        if state.captured.is_some() {
+            return Err(error(format!("{what} during a capture")));
+        }
+        Ok(state)
+    }
+
+    /// Does `work` now, or notes it down.
+    ///
+    /// # Safety
+    ///
+    /// Its addresses must hold what it reads and writes, now or at every replay.
+    unsafe fn queue(&self, work: Work) -> Result<()> {
+        let mut state = self.lock();
+        match &mut state.captured {
+            Some(captured) => {
+                captured.push(work);
+                Ok(())
+            }
+            // SAFETY: the caller's promise.
+            None => unsafe { self.shared.run(&state.machine, &work) },
+        }
     }
 }
 
-impl Drop for Emulated {
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the machine as its last launch left it.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// # Safety
+    ///
+    /// `machine` is this device's and its lock is held; the addresses of `work` hold what it reads and writes.
+    unsafe fn run(&self, machine: &Machine, work: &Work) -> Result<()> {
+        match work {
+            Work::Copy { to, from, bytes } => {
+                // SAFETY: the caller's promise; `copy` allows the ranges to overlap.
+                unsafe { std::ptr::copy(*from as *const u8, *to as *mut u8, *bytes) };
+                Ok(())
+            }
+            Work::Fill { to, bytes, value } => {
+                // SAFETY: the caller's promise.
+                unsafe { std::ptr::write_bytes(*to as *mut u8, *value, *bytes) };
+                Ok(())
+            }
+            Work::Launch { kernel, launch, params } => {
+                // SAFETY: the machine is live and locked, the name ends with a zero byte, `params` says its own size; what
+                // the kernel reads and writes is the caller's promise.
+                let message = unsafe {
+                    (self.interface.launch)(
+                        machine.0,
+                        kernel.as_ptr(),
+                        launch.blocks,
+                        launch.threads,
+                        u64::from(launch.shared),
+                        params.at as *const c_void,
+                        params.bytes as u64,
+                    )
+                };
+                if message.is_null() {
+                    return Ok(());
+                }
+                // SAFETY: not null, so the machine's message, which stands until its next launch; the lock is held.
+                Err(error(unsafe { CStr::from_ptr(message) }.to_string_lossy()))
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
     fn drop(&mut self) {
-        let machine = self.lock();
+        let state = self.lock();
         // SAFETY: made by `new`, freed once, and no launch is under way.
-        unsafe { (self.interface.free)(machine.0) };
+        unsafe { (self.interface.free)(state.machine.0) };
     }
 }
 
@@ -229,47 +251,64 @@ impl fmt::Debug for Emulated {
     }
 }
 
-/// An allocation of its own for every buffer, of exactly its size: AddressSanitizer sees the first byte beyond.
-struct Memory {
+/// Zeroed memory in an allocation of its own, of exactly its size: AddressSanitizer sees the first byte beyond.
+struct Block {
     at: *mut u8,
-    layout: Layout,
+    bytes: usize,
 }
 
 // SAFETY: `at` is owned and only freed; what reads and writes through it are launches and copies, whose callers answer
 // for the order (`Driver::launch`), as on a GPU.
-unsafe impl Send for Memory {}
-// SAFETY: as above; a shared `Memory` gives no access at all.
-unsafe impl Sync for Memory {}
+unsafe impl Send for Block {}
+// SAFETY: as above; a shared `Block` gives no access at all.
+unsafe impl Sync for Block {}
 
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this layout, and freed once.
-        unsafe { dealloc(self.at, self.layout) }
-    }
-}
-
-impl Driver for Emulated {
-    fn name(&self) -> String {
-        let how = if is_sanitized() { "sanitized emulator" } else { "emulator" };
-        format!("{how} on the host's {}", std::env::consts::ARCH)
+impl Block {
+    fn layout(bytes: usize) -> Result<Layout> {
+        Layout::from_size_align(bytes.max(1), ALIGNMENT).map_err(|e| error(e.to_string()))
     }
 
-    fn alloc(&self, bytes: usize) -> Result<Buffer> {
-        if bytes == 0 {
-            return Ok(Buffer::new(0, 0, Box::new(())));
-        }
-        let layout = Layout::from_size_align(bytes, ALIGNMENT).map_err(|e| error(e.to_string()))?;
-        // SAFETY: the size is not zero.
-        let at = unsafe { alloc_zeroed(layout) };
+    fn new(bytes: usize) -> Result<Self> {
+        // SAFETY: the size is not zero; null is checked.
+        let at = unsafe { alloc_zeroed(Self::layout(bytes)?) };
         if at.is_null() {
             return Err(error(format!("no memory for {bytes} bytes")));
         }
-        Ok(Buffer::new(at as u64, bytes, Box::new(Memory { at, layout })))
+        Ok(Block { at, bytes })
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let Ok(layout) = Self::layout(self.bytes) {
+            // SAFETY: allocated with this layout, and freed once.
+            unsafe { dealloc(self.at, layout) }
+        }
+    }
+}
+
+/// What `event` or `graph` holds, if it is this driver's.
+fn own<T: 'static>(any: &(dyn Any + Send + Sync)) -> Result<&T> {
+    any.downcast_ref().ok_or_else(|| error("an event or a graph of another kind of device"))
+}
+
+impl Driver for Emulated {
+    fn description(&self) -> &Description {
+        &self.shared.description
+    }
+
+    fn alloc(&self, bytes: usize) -> Result<Buffer> {
+        let _state = self.lock_outside_captures("an allocation")?;
+        if bytes == 0 {
+            return Ok(Buffer::new(0, 0, Box::new(())));
+        }
+        let block = Block::new(bytes)?;
+        Ok(Buffer::new(block.at as u64, bytes, Box::new(block)))
     }
 
     fn upload(&self, to: &Buffer, offset: usize, from: &[u8]) -> Result<()> {
         let to = to.range(offset, from.len())?;
-        let _queue = self.lock();
+        let _state = self.lock_outside_captures("an upload")?;
         // SAFETY: `range` found the bytes inside a live allocation of this process; `from` is another one, since device
         // memory is never lent as a slice. The lock keeps launches out.
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to as *mut u8, from.len()) };
@@ -278,10 +317,28 @@ impl Driver for Emulated {
 
     fn download(&self, from: &Buffer, offset: usize, to: &mut [u8]) -> Result<()> {
         let from = from.range(offset, to.len())?;
-        let _queue = self.lock();
+        let _state = self.lock_outside_captures("a download")?;
         // SAFETY: as in `upload`.
         unsafe { std::ptr::copy_nonoverlapping(from as *const u8, to.as_mut_ptr(), to.len()) };
         Ok(())
+    }
+
+    fn alloc_pinned(&self, bytes: usize) -> Result<Pinned> {
+        let block = Block::new(bytes)?;
+        Ok(Pinned::new(block.at, bytes, Box::new(block)))
+    }
+
+    unsafe fn download_later(
+        &self,
+        from: &Buffer,
+        offset: usize,
+        to: &Pinned,
+        to_offset: usize,
+        bytes: usize,
+    ) -> Result<()> {
+        let (from, to) = (from.range(offset, bytes)?, to.range(to_offset, bytes)? as u64);
+        // SAFETY: both ranges are inside live allocations, and stay by the caller's promise.
+        unsafe { self.queue(Work::Copy { to, from, bytes }) }
     }
 
     fn copy(
@@ -293,54 +350,68 @@ impl Driver for Emulated {
         bytes: usize,
     ) -> Result<()> {
         let (to, from) = (to.range(to_offset, bytes)?, from.range(from_offset, bytes)?);
-        let _queue = self.lock();
-        // SAFETY: both ranges are inside live allocations; `copy` allows them to overlap.
-        unsafe { std::ptr::copy(from as *const u8, to as *mut u8, bytes) };
-        Ok(())
+        // SAFETY: both ranges are inside live allocations; that they are at a replay is promised there.
+        unsafe { self.queue(Work::Copy { to, from, bytes }) }
     }
 
     fn fill(&self, to: &Buffer, offset: usize, bytes: usize, value: u8) -> Result<()> {
         let to = to.range(offset, bytes)?;
-        let _queue = self.lock();
-        // SAFETY: the range is inside a live allocation.
-        unsafe { std::ptr::write_bytes(to as *mut u8, value, bytes) };
-        Ok(())
+        // SAFETY: the range is inside a live allocation; that it is at a replay is promised there.
+        unsafe { self.queue(Work::Fill { to, bytes, value }) }
     }
 
     unsafe fn launch(&self, kernel: &str, launch: Launch, params: &[u8]) -> Result<()> {
-        let name = CString::new(kernel).map_err(|_| error("a kernel name with a zero byte"))?;
-        // A copy of its own, aligned for any parameter struct and of exactly its size.
-        let layout = Layout::from_size_align(params.len().max(1), 16).map_err(|e| error(e.to_string()))?;
-        // SAFETY: the size is not zero; null is checked.
-        let at = unsafe { alloc_zeroed(layout) };
-        if at.is_null() {
-            return Err(error("no memory for a kernel's parameters"));
-        }
-        let copy = Memory { at, layout };
+        let kernel = CString::new(kernel).map_err(|_| error("a kernel name with a zero byte"))?;
+        let copy = Block::new(params.len())?;
         // SAFETY: `copy` has room for `params`, and is new.
         unsafe { std::ptr::copy_nonoverlapping(params.as_ptr(), copy.at, params.len()) };
-        let machine = self.lock();
-        // SAFETY: the machine is live and locked, the name ends with a zero byte, `copy` holds `params.len()` bytes; the
-        // kernel's own accesses are the caller's promise.
-        let message = unsafe {
-            (self.interface.launch)(
-                machine.0,
-                name.as_ptr(),
-                launch.blocks,
-                launch.threads,
-                u64::from(launch.shared),
-                copy.at as *const c_void,
-                params.len() as u64,
-            )
-        };
-        if message.is_null() {
-            return Ok(());
-        }
-        // SAFETY: not null, so the machine's message, which stands until its next launch; the lock is held.
-        Err(error(unsafe { CStr::from_ptr(message) }.to_string_lossy()))
+        // SAFETY: the caller's promise.
+        unsafe { self.queue(Work::Launch { kernel, launch, params: copy }) }
     }
 
     fn synchronize(&self) -> Result<()> {
+        self.lock_outside_captures("waiting").map(drop)
+    }
+
+    fn branch(&self) -> Result<Box<dyn Driver>> {
+        Ok(Box::new(Emulated { shared: self.shared.clone() }))
+    }
+
+    fn record(&self) -> Result<Event> {
+        Ok(Event(Box::new(Instant::now())))
+    }
+
+    fn wait(&self, event: &Event) -> Result<()> {
+        // Everything queued before is done, or noted down before what follows.
+        own::<Instant>(&*event.0).map(|_| ())
+    }
+
+    fn is_done(&self, event: &Event) -> Result<bool> {
+        own::<Instant>(&*event.0).map(|_| true)
+    }
+
+    fn microseconds(&self, begin: &Event, end: &Event) -> Result<f64> {
+        let (begin, end) = (own::<Instant>(&*begin.0)?, own::<Instant>(&*end.0)?);
+        Ok(end.saturating_duration_since(*begin).as_secs_f64() * 1e6)
+    }
+
+    fn begin_capture(&self) -> Result<()> {
+        self.lock_outside_captures("a capture")?.captured = Some(Vec::new());
+        Ok(())
+    }
+
+    fn end_capture(&self) -> Result<Graph> {
+        let captured = self.lock().captured.take().ok_or_else(|| error("there is no capture to end"))?;
+        Ok(Graph(Box::new(captured)))
+    }
+
+    unsafe fn replay(&self, graph: &Graph) -> Result<()> {
+        let work = own::<Vec<Work>>(&*graph.0)?;
+        let state = self.lock_outside_captures("a replay")?;
+        for one in work {
+            // SAFETY: the caller's promise.
+            unsafe { self.shared.run(&state.machine, one)? };
+        }
         Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use warpgrammar::device::draft::{Draft, ROOT, verify_draft};
 use warpgrammar::device::advance::{self, SlotRows};
+use warpgrammar::device::draft::{Draft, ROOT, verify_draft};
 use warpgrammar::device::layout::{LIST_CAP, LegalHead, Level, Slot, legal_kind};
 use warpgrammar::device::legal::{self, LegalSets, WalkMemory};
 use warpgrammar::device::slots::SlotMemory;
@@ -117,7 +117,8 @@ impl Device {
 
     pub fn forced(&self, rows: &[u32], capacity: usize) -> Vec<Vec<u8>> {
         let rows_at = self.upload(rows);
-        let (bytes, lengths) = (self.upload(&vec![0xffu8; rows.len() * capacity]), self.upload(&vec![0u32; rows.len()]));
+        let (bytes, lengths) =
+            (self.upload(&vec![0xffu8; rows.len() * capacity]), self.upload(&vec![0u32; rows.len()]));
         advance::forced(&self.driver, self.rows(&rows_at, rows.len()), &bytes, &lengths, capacity).unwrap();
         let lengths: Vec<u32> = download(&self.driver, &lengths, rows.len());
         let bytes: Vec<u8> = download(&self.driver, &bytes, rows.len() * capacity);
@@ -127,7 +128,8 @@ impl Device {
     pub fn fill(&self, rows: &[u32], stride: usize) -> Vec<Vec<u32>> {
         let rows_at = self.upload(rows);
         let out = self.upload(&vec![0xa5a5_a5a5u32; rows.len() * stride]);
-        masks::fill_bitmask(&self.driver, &self.tables, &self.sets, &rows_at, rows.len(), &out, stride).unwrap();
+        masks::fill_bitmask(&self.driver, &self.tables, &self.sets, &rows_at, rows.len(), &out, stride)
+            .unwrap();
         download(&self.driver, &out, rows.len() * stride).chunks(stride).map(<[u32]>::to_vec).collect()
     }
 
@@ -142,7 +144,10 @@ impl Device {
         spread: Spread,
     ) -> (Vec<Vec<u32>>, Vec<Vec<Vec<u32>>>) {
         let flat = |lists: &[Vec<u32>], filler: u32| -> Vec<u32> {
-            lists.iter().flat_map(|l| l.iter().copied().chain(std::iter::repeat(filler)).take(nodes)).collect()
+            lists
+                .iter()
+                .flat_map(|l| l.iter().copied().chain(std::iter::repeat(filler)).take(nodes))
+                .collect()
         };
         let rows_at = self.upload(rows);
         let counts = self.upload(&tokens.iter().map(|t| t.len() as u32).collect::<Vec<_>>());
@@ -164,7 +169,9 @@ impl Device {
         let verdicts: Vec<u32> = download(&self.driver, &verdicts, rows.len() * nodes);
         let words: Vec<u32> = download(&self.driver, &words, rows.len() * (nodes + 1) * stride);
         let n = self.vocab.width().div_ceil(32);
-        let sets = words.chunks((nodes + 1) * stride).map(|row| row.chunks(stride).map(|s| s[..n].to_vec()).collect());
+        let sets = words
+            .chunks((nodes + 1) * stride)
+            .map(|row| row.chunks(stride).map(|s| s[..n].to_vec()).collect());
         (verdicts.chunks(nodes).map(<[u32]>::to_vec).collect(), sets.collect())
     }
 

@@ -65,7 +65,9 @@ fn chosen() -> Vec<Value> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/schemas");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
-    all.extend(files.iter().map(|f| serde_json::from_str::<Value>(&std::fs::read_to_string(f).unwrap()).unwrap()));
+    all.extend(
+        files.iter().map(|f| serde_json::from_str::<Value>(&std::fs::read_to_string(f).unwrap()).unwrap()),
+    );
     all
 }
 
@@ -84,7 +86,12 @@ fn modes() -> Vec<Options> {
 }
 
 /// The chosen schemas, and `random_schemas` random ones, one in `every` of their modes.
-pub fn compiled(seed: u64, random_schemas: usize, every: usize, spellable: Option<&[bool; 256]>) -> Vec<Compiled> {
+pub fn compiled(
+    seed: u64,
+    random_schemas: usize,
+    every: usize,
+    spellable: Option<&[bool; 256]>,
+) -> Vec<Compiled> {
     let mut random = Random(seed);
     let shape = generator::Shape { depth: 2, references: true };
     let mut schemas = chosen();
@@ -100,7 +107,8 @@ pub fn compiled(seed: u64, random_schemas: usize, every: usize, spellable: Optio
             }
             let Ok(grammar) = compile(schema, &options) else { continue };
             let loaded = Grammar::from_bytes(grammar.as_bytes()).expect("what is packed can be loaded");
-            let what = format!("{schema} {:?} {:?} {}", options.whitespace, options.key_order, options.max_depth);
+            let what =
+                format!("{schema} {:?} {:?} {}", options.whitespace, options.key_order, options.max_depth);
             all.push(Compiled { program: Program::new(Arc::new(loaded)), what });
         }
     }

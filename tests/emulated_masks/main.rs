@@ -14,15 +14,19 @@ mod vocabularies;
 
 use std::sync::Arc;
 
+use bytemuck::Zeroable;
 use common::Random;
-use device::{Device, Spread};
+use device::{Device, Spread, download};
 use grammars::Compiled;
 use model::Model;
 use warpgrammar::cpu::{Masker, State, VocabTables};
 use warpgrammar::device::advance::verdict;
 use warpgrammar::device::draft::ROOT;
-use warpgrammar::device::layout::{INACTIVE, NO_LIMIT, slot_status};
-use warpgrammar::device::emulated;
+use warpgrammar::device::layout::{INACTIVE, NO_LIMIT, Slot, legal_kind, slot_status};
+use warpgrammar::device::masks::{MaskedLogits, Masks, apply_bitmask};
+use warpgrammar::device::sample::Format;
+use warpgrammar::device::{Driver, Emulated, adjust, emulated};
+use warpgrammar::sampling::{SamplingParams, TokenCounts};
 use warpgrammar::vocab::Vocabulary;
 
 /// Length of the prompt that slots pretend to have.
@@ -124,7 +128,10 @@ impl World {
                 format!("{t} {bytes:?} is {}", if legal { "legal" } else { "illegal" })
             })
             .collect();
-        panic!("slot {slot}, {wrong:?} in {:?} {:?} of {}", row.c, row.budget, self.grammars[row.grammar].what);
+        panic!(
+            "slot {slot}, {wrong:?} in {:?} {:?} of {}",
+            row.c, row.budget, self.grammars[row.grammar].what
+        );
     }
 
     fn check_slots(&self) {
@@ -227,12 +234,17 @@ impl World {
                     (true, _) if self.random.below(3) == 0 => ROOT,
                     (true, _) => self.random.below(node as usize) as u32,
                 };
-                let (before, place) =
-                    if parent == ROOT { (verdict::OK, &start) } else { let p = &places[parent as usize]; (p.0, &p.1) };
+                let (before, place) = if parent == ROOT {
+                    (verdict::OK, &start)
+                } else {
+                    let p = &places[parent as usize];
+                    (p.0, &p.1)
+                };
                 let mut place = place.clone();
                 let mask = &sets[parent.wrapping_add(1) as usize];
                 let any = self.random.below(vocab.len()) as u32;
-                let token = if self.random.below(6) == 0 { any } else { self.pick(&mask.clone()).unwrap_or(any) };
+                let token =
+                    if self.random.below(6) == 0 { any } else { self.pick(&mask.clone()).unwrap_or(any) };
                 let verdict = if before == verdict::OK { place.advance(&g, &vocab, token) } else { before };
                 own.push(token);
                 above.push(parent);
@@ -251,7 +263,13 @@ impl World {
         let (got, sets) = self.device.draft(&rows, &tokens, parents, nodes, with_sets, spread);
         for slot in 0..self.rows.len() {
             let n = want[slot].len();
-            assert_eq!(got[slot][..n], want[slot], "slot {slot}, {:?} after {:?}", tokens[slot], parents.map(|p| &p[slot]));
+            assert_eq!(
+                got[slot][..n],
+                want[slot],
+                "slot {slot}, {:?} after {:?}",
+                tokens[slot],
+                parents.map(|p| &p[slot])
+            );
             assert!(got[slot][n..].iter().all(|&v| v == verdict::INACTIVE));
             if with_sets {
                 for (node, want) in want_sets[slot].iter().enumerate() {
@@ -333,7 +351,10 @@ fn emulated_sets_do_not_depend_on_the_launch() {
             for (blocks, parts, pool) in spreads {
                 world.device.legal(Spread { blocks, parts, pool });
                 let sets = world.device.sets();
-                assert!(sets.iter().zip(&masks).all(|(s, m)| s.1 == *m), "{blocks} blocks, {parts} parts, {pool}");
+                assert!(
+                    sets.iter().zip(&masks).all(|(s, m)| s.1 == *m),
+                    "{blocks} blocks, {parts} parts, {pool}"
+                );
             }
             // Each slot's content moves to another place.
             let n = world.rows.len();
@@ -389,10 +410,46 @@ fn emulated_slots_without_a_grammar() {
     assert_eq!(world.device.rollback(&[0, 1, 2], &[0, 2, 0]), [2, 0, 0]);
     assert_eq!((line(&world, 1), line(&world, 2)), (open, unlimited));
     assert!(world.device.forced(&[0, 1], 4).iter().all(Vec::is_empty));
-    // Token counts go with the tokens, and a full table refuses one.
-    let mut block = AdjustBlock::new(width as usize, 2);
-    block.bias(3, 1.0);
-    let _ = block;
+}
+
+/// Token counts go with the tokens, and a full table refuses one.
+#[test]
+fn emulated_token_counts_go_with_tokens() {
+    let world = World::new(vocabularies::tiny(|_| true), grammars::compiled(9, 0, 9, None), 2, 1, 9);
+    let width = world.device.vocab.width();
+    let params = SamplingParams { presence_penalty: 1.0, ..SamplingParams::default() };
+    let empty = adjust::block(&params, &TokenCounts::from_prompt(&[]), width, 2).unwrap();
+    let block = world.device.upload(&empty);
+    let line =
+        Slot { status: slot_status::RUNNING, budget: NO_LIMIT, adjust: block.address(), ..Slot::zeroed() };
+    world.device.write(1, &line, &[]);
+    let counts = || -> Vec<(u32, u32)> {
+        let bytes: Vec<u8> = download(&world.device.driver, &block, empty.len());
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        let entries = (16 + 4 * word(8) as usize..bytes.len()).step_by(16);
+        let mut counts: Vec<(u32, u32)> =
+            entries.map(|at| (word(at), word(at + 12))).filter(|&(id, n)| id != u32::MAX && n > 0).collect();
+        counts.sort_unstable();
+        counts
+    };
+    for (token, verdict, want) in [
+        (7, verdict::OK, vec![(7, 1)]),
+        (7, verdict::OK, vec![(7, 2)]),
+        (9, verdict::OK, vec![(7, 2), (9, 1)]),
+        // A block for two tokens has four entries, of which three may be used.
+        (11, verdict::OK, vec![(7, 2), (9, 1), (11, 1)]),
+        (13, verdict::COUNTS_FULL, vec![(7, 2), (9, 1), (11, 1)]),
+        (9, verdict::OK, vec![(7, 2), (9, 2), (11, 1)]),
+        // A stop token is not counted.
+        (1, verdict::OK, vec![(7, 2), (9, 2), (11, 1)]),
+    ] {
+        assert_eq!(world.device.advance(&[1], &[token]), [verdict], "token {token}");
+        assert_eq!(counts(), want, "token {token}");
+    }
+    assert_eq!(world.device.rollback(&[1], &[3]), [verdict::OK]);
+    assert_eq!(counts(), [(7, 2)]);
+    let back = world.device.slots.read(&world.device.driver, 1).unwrap().0;
+    assert_eq!(back, Slot { position: 2, output: 2, history: 2, ..line });
 }
 
 /// Masks written out have ones for rows without a slot and zeros beyond the width.
@@ -471,7 +528,8 @@ fn emulated_logits_are_masked_in_place() {
         };
         for row in (0..rows).filter(|&r| !by_list || listed.contains(&(r as u32))) {
             for column in 0..columns {
-                let legal = column < width && words[row * mask_stride + column / 32] >> (column % 32) & 1 == 1;
+                let legal =
+                    column < width && words[row * mask_stride + column / 32] >> (column % 32) & 1 == 1;
                 if !legal {
                     let at = (offset + row * stride + column) * size;
                     want[at..at + size].copy_from_slice(infinity);
@@ -480,7 +538,10 @@ fn emulated_logits_are_masked_in_place() {
         }
         let mut got = vec![0; before.len()];
         driver.download(&logits, 0, &mut got).unwrap();
-        assert!(got == want, "{format:?}, {rows} rows of {columns} at {offset}, stride {stride}, {width} bits");
+        assert!(
+            got == want,
+            "{format:?}, {rows} rows of {columns} at {offset}, stride {stride}, {width} bits"
+        );
     }
 }
 

@@ -266,3 +266,36 @@ fn emulated_speed() {
     println!("{nanoseconds:.1} ns for a lane's shuffle, {} collectives", device.collectives());
     assert_eq!(device.collectives(), 8 * 8 * u64::from(rounds));
 }
+
+#[test]
+fn a_captured_graph_is_replayed_as_a_whole() {
+    let device = Emulated::new().unwrap();
+    let branch = device.branch().unwrap();
+    let (a, b) = (device.alloc(8).unwrap(), device.alloc(8).unwrap());
+    let host = device.alloc_pinned(8).unwrap();
+    device.begin_capture().unwrap();
+    let fork = device.record().unwrap();
+    branch.wait(&fork).unwrap();
+    branch.copy(&b, 0, &a, 0, 8).unwrap();
+    let join = branch.record().unwrap();
+    device.wait(&join).unwrap();
+    // SAFETY: `b` and `host` outlive the replays below.
+    unsafe { device.download_later(&b, 0, &host, 0, 8).unwrap() };
+    device.fill(&a, 0, 1, 5).unwrap();
+    for error in [device.upload(&a, 0, &[1]), device.alloc(4).map(drop), device.begin_capture()] {
+        assert!(error.expect_err("not during a capture").to_string().contains("capture"));
+    }
+    let graph = device.end_capture().unwrap();
+    assert!(device.end_capture().is_err());
+    let mut got = [0; 8];
+    device.upload(&a, 0, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    device.download(&b, 0, &mut got).unwrap();
+    assert_eq!(got, [0; 8], "nothing ran while it was captured");
+    for first in [1, 5] {
+        // SAFETY: the buffers are there.
+        unsafe { device.replay(&graph).unwrap() };
+        host.read(0, &mut got).unwrap();
+        assert_eq!(got, [first, 2, 3, 4, 5, 6, 7, 8]);
+    }
+    assert!(host.read(1, &mut got).is_err());
+}

@@ -7,8 +7,10 @@
 #include "legal.cu"
 #include "masks.cu"
 #include "sample.cu"
+#include "step.cu"
 
 #include "emulator/selftest.cu"
+#include "probe.cu"
 #ifndef __CUDACC__
 #include "emulator/faults.cu"
 #endif

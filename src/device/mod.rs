@@ -9,6 +9,7 @@
 
 pub mod adjust;
 pub mod advance;
+pub mod check;
 pub mod cuda;
 pub mod draft;
 pub mod driver;
@@ -19,6 +20,7 @@ pub mod masks;
 pub mod sample;
 pub mod selftest;
 pub mod slots;
+pub mod step;
 pub mod vocabulary;
 
 pub use cuda::Cuda;

@@ -56,7 +56,8 @@ fn cheapest(g: &Grammar, most: usize) -> Option<Vec<u8>> {
         }
         let ways = (0..=255u8).filter_map(|b| {
             let mut next = at.clone();
-            (next.read(g, b) && next.can_rest(g)).then_some((next.bound(g), b, next))
+            let left = at.bound(g).saturating_sub(1);
+            (next.read_within(g, b, left) && next.can_rest(g)).then_some((next.bound(g), b, next))
         });
         let (bound, b, next) = ways.min_by_key(|w| (w.0, w.1)).expect("no dead end");
         // Bounds beyond 2^32 saturate.

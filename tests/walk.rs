@@ -17,27 +17,31 @@ fn walk(g: &Grammar, random: &mut Random, patience: usize) -> Vec<u8> {
             return text;
         }
         let bound = c.bound(g);
-        let mut legal: Vec<(u8, Configuration)> = (0..=255u8)
-            .filter_map(|b| {
+        let within = |left: u64| -> Vec<(u8, Configuration)> {
+            let read = |b: u8| {
                 let mut next = c.clone();
-                (next.read(g, b) && next.can_rest(g)).then_some((b, next))
-            })
-            .collect();
+                (next.read_within(g, b, left) && next.can_rest(g)).then_some((b, next))
+            };
+            (0..=255u8).filter_map(read).collect()
+        };
+        let mut legal = within(u64::MAX);
         if legal.is_empty() {
             assert!(c.is_complete(g), "dead end after {:?} in {c:?}", String::from_utf8_lossy(&text));
             return text;
         }
         if !c.is_complete(g) {
-            let least = legal.iter().map(|l| l.1.bound(g)).min().unwrap();
+            let home = within(bound - 1).into_iter().min_by_key(|l| l.1.bound(g)).expect("a way home");
+            let least = home.1.bound(g);
             assert!(
                 least < bound,
                 "bound {bound} → {least} after {:?} in {c:?}",
                 String::from_utf8_lossy(&text)
             );
+            if text.len() > patience {
+                legal = vec![home];
+            }
         }
         if text.len() > patience {
-            // Home by the shortest way.
-            legal.sort_by_key(|l| l.1.bound(g));
             legal.truncate(1);
         } else if random.below(4) > 0 {
             // Structure is rarer than text; look for it.

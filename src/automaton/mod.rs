@@ -104,7 +104,7 @@ impl Options {
 /// but the vocabulary cannot spell any or the depth is not enough, [`ErrorKind::LimitExceeded`].
 pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     let explored = explore::Explorer::run(ir, options)?;
-    let mut trimmed = trim::Trimmer::run(&explored)?;
+    let trimmed = trim::Trimmer::run(&explored)?;
     let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
     let document = trimmed.document();
     let need = document.need[0];
@@ -131,10 +131,7 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
             format!("every output nests {need} levels deep; the limit max_depth is {}", options.max_depth),
         ));
     }
-    let mut costs = cost::settle_costs(&trimmed);
-    while trimmed.narrow(&costs)? {
-        costs = cost::settle_costs(&trimmed);
-    }
+    let costs = cost::settle_costs(&trimmed);
     Ok(assemble::assemble(&trimmed, &costs))
 }
 

@@ -11,7 +11,6 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Costs, UNKNOWN, after};
 use super::counts::{Counts, INFINITY};
 use super::explore::Explorer;
 use super::machine::State;
@@ -93,63 +92,6 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             next += 1;
         }
         Ok(())
-    }
-
-    /// Adds entries for outcomes that are known to be finished within some number of tokens, where no entry
-    /// is known to be. Whether any was added.
-    ///
-    /// An operand that is a literal or again an expression has two outcomes, and what follows the second
-    /// enters the same site once more: a bound that allows for both has no end. With an entry for
-    /// the first alone, a short budget can ask for a literal, and every bound is finite.
-    pub fn narrow(&mut self, costs: &[Costs]) -> Result<bool> {
-        let reached = self.reached.len();
-        let mut added = false;
-        for at in 0..reached {
-            let id = self.reached[at];
-            let mut keys: Vec<(RawSiteId, usize)> = self.trims[id].entries.keys().copied().collect();
-            keys.sort_unstable();
-            for (site, region) in keys {
-                let entries = self.trims[id].entries[&(site, region)].clone();
-                let start = self.x.sites[site as usize].start;
-                let need = |t: &Self, child: TrimId| t.trims[child].need[t.trims[child].at(start, 0)];
-                let is_known = |t: &Self, child: TrimId| {
-                    let trim = &t.trims[id];
-                    let after = after(t, trim, &costs[id], site, &t.trims[child].useful, region);
-                    costs.get(child).is_some_and(|c| c.is_known(&t.trims[child], start))
-                        && after.base != UNKNOWN
-                };
-                let mut known: Vec<(u8, u8)> =
-                    entries.iter().filter(|e| is_known(self, e.1)).map(|e| (e.0, need(self, e.1))).collect();
-                for &(depth, child) in &entries {
-                    let deep = need(self, child);
-                    if known.iter().any(|k| k.0 <= depth && k.1 <= deep) {
-                        continue;
-                    }
-                    let cheap: Vec<u32> = self.trims[child]
-                        .useful
-                        .iter()
-                        .copied()
-                        .filter(|&o| {
-                            after(self, &self.trims[id], &costs[id], site, &[o], region).base != UNKNOWN
-                        })
-                        .collect();
-                    if cheap.is_empty() || cheap == self.trims[child].useful {
-                        continue;
-                    }
-                    let narrow = self.trim(self.x.sites[site as usize].child, cheap)?;
-                    let reached = self.reached.len();
-                    self.reach(narrow);
-                    self.enter_from(reached)?;
-                    known.push((depth, need(self, narrow)));
-                    let list = self.trims[id].entries.get_mut(&(site, region)).expect("looked at above");
-                    if !list.contains(&(depth, narrow)) {
-                        list.insert(0, (depth, narrow));
-                        added = true;
-                    }
-                }
-            }
-        }
-        Ok(added)
     }
 
     fn reach(&mut self, id: TrimId) {

@@ -93,8 +93,8 @@ impl Slot {
             if !grammar.is_bounded() {
                 return Err(Error::new(
                     ErrorKind::InvalidParameter,
-                    "no number of tokens is known to be enough for this schema, whose alternatives recurse by \
-                     a value that names them; leave max_tokens out, or let a key tell them apart",
+                    "no number of tokens is known to be enough for this schema in free key order, since some of \
+                     its alternatives recurse; leave max_tokens out, or keep the schema's key order",
                 ));
             }
             if max < least {

@@ -13,6 +13,7 @@
 mod batch;
 mod cache;
 mod compiler;
+mod host;
 mod position;
 mod slot;
 

@@ -38,6 +38,10 @@ pub enum ErrorKind {
     NoLegalToken,
     /// A stored grammar is damaged or of another version.
     CorruptGrammar,
+    /// No device, or no emulator, that could be used was found.
+    NoDevice,
+    /// A device or one of its kernels failed, or was used wrongly.
+    Device,
     /// Reading or writing a file failed.
     Io,
 }
@@ -58,6 +62,8 @@ impl ErrorKind {
             ErrorKind::IllegalToken => "illegal token",
             ErrorKind::NoLegalToken => "no legal token",
             ErrorKind::CorruptGrammar => "corrupt grammar",
+            ErrorKind::NoDevice => "no device",
+            ErrorKind::Device => "device",
             ErrorKind::Io => "input/output",
         }
     }

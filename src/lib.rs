@@ -10,6 +10,7 @@
 
 pub mod automaton;
 pub mod cpu;
+pub mod device;
 pub mod engine;
 pub mod error;
 pub mod ir;

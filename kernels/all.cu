@@ -1,0 +1,8 @@
+// Every kernel of warpgrammar: the list of its sources, and the one translation unit that nvcc, NVRTC and the
+// emulator's compiler are given. A new file of kernels is one line here.
+#include "port.cuh"
+
+#include "emulator/selftest.cu"
+#ifndef __CUDACC__
+#include "emulator/faults.cu"
+#endif

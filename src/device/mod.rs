@@ -1,0 +1,14 @@
+//! The device side: memory and kernels of a GPU, or of an emulated one.
+//!
+//! Everything above [`Driver`] is written once. [`emulated`] runs the kernels of `kernels/` on the host, one
+//! fiber for each CUDA thread, and checks what a GPU would not; `docs/KERNELS.md` tells how it works and what it
+//! cannot see.
+//!
+//! `unsafe` is allowed here, each block with the reason why it is sound.
+
+pub mod driver;
+pub mod emulated;
+pub mod selftest;
+
+pub use driver::{Buffer, Driver, Launch};
+pub use emulated::Emulated;

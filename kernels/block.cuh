@@ -1,0 +1,132 @@
+// What a block of 256 threads does together: reductions, the first position at which a running sum passes
+// a target, a sort. Every function is a collective of the block, and gives every thread its result.
+#pragma once
+
+#include "order.cuh"
+
+#define WG_BLOCK_THREADS 256u
+#define WG_BLOCK_WARPS 8u
+
+// Most orders of a list that is ranked in shared memory.
+#define WG_RANKED_CAP 1024u
+
+struct BlockShared {
+    u64 sums[WG_BLOCK_WARPS];
+    u32 words[WG_BLOCK_WARPS];
+    u32 found;
+    u32 count;
+};
+
+WG_DEVICE u32 block_max(BlockShared& s, u32 v) {
+    v = WG_REDUCE_MAX(v);
+    if (WG_LANE == 0) s.words[WG_WARP] = v;
+    WG_SYNC();
+    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) v = s.words[w] > v ? s.words[w] : v;
+    WG_SYNC();
+    return v;
+}
+
+WG_DEVICE u64 block_max64(BlockShared& s, u64 v) {
+    const u32 high = WG_REDUCE_MAX((u32)(v >> 32));
+    const u32 low = WG_REDUCE_MAX((u32)(v >> 32) == high ? (u32)v : 0u);
+    v = (u64)high << 32 | low;
+    if (WG_LANE == 0) s.sums[WG_WARP] = v;
+    WG_SYNC();
+    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) v = s.sums[w] > v ? s.sums[w] : v;
+    WG_SYNC();
+    return v;
+}
+
+WG_DEVICE u32 block_add(BlockShared& s, u32 v) {
+    v = WG_REDUCE_ADD(v);
+    if (WG_LANE == 0) s.words[WG_WARP] = v;
+    WG_SYNC();
+    v = 0;
+    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) v += s.words[w];
+    WG_SYNC();
+    return v;
+}
+
+// What walk_to found: the first position whose running sum is above the target (`n` if none), and the sums
+// of all values and of those before the position.
+struct Found {
+    u32 index;
+    u64 total;
+    u64 before;
+};
+
+// Values 0 ... n - 1 are value(i); the target is target(total). Each thread sums a run of neighbours, a scan
+// places the runs, and the one thread whose run crosses the target walks it again.
+template <typename Value, typename Target>
+WG_DEVICE Found walk_to(BlockShared& s, u32 n, Value value, Target target) {
+    const u32 per = (n + WG_BLOCK_THREADS - 1) / WG_BLOCK_THREADS;
+    const u32 from = WG_THREAD * per < n ? WG_THREAD * per : n;
+    const u32 to = from + per < n ? from + per : n;
+    u64 own = 0;
+    for (u32 i = from; i < to; i++) own += value(i);
+    u64 through = own;
+    for (u32 d = 1; d < WG_WARP_SIZE; d *= 2) {
+        const u64 left = WG_SHFL_UP(through, d);
+        if (WG_LANE >= d) through += left;
+    }
+    if (WG_LANE == 31) s.sums[WG_WARP] = through;
+    if (WG_THREAD == 0) s.found = n;
+    WG_SYNC();
+    u64 total = 0;
+    u64 before = through - own;
+    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) {
+        if (w < WG_WARP) before += s.sums[w];
+        total += s.sums[w];
+    }
+    const u64 aim = target(total);
+    WG_SYNC();
+    if (before <= aim && aim - before < own) {
+        u32 i = from;
+        while (true) {
+            const u64 v = value(i);
+            if (aim - before < v) break;
+            before += v;
+            i++;
+        }
+        s.found = i;
+        s.sums[0] = before;
+    }
+    WG_SYNC();
+    const Found found = {s.found, total, s.sums[0]};
+    WG_SYNC();
+    return found;
+}
+
+// The first position at which the running sum exceeds floor(draw total / 2^64): pick_tile and pick_token.
+template <typename Value>
+WG_DEVICE Found pick(BlockShared& s, u32 n, Value value, u64 draw) {
+    return walk_to(s, n, value, [draw](u64 total) { return wg_mulhi64(draw, total); });
+}
+
+// The end of the least prefix whose sum is at least `enough`, which is above 0.
+template <typename Value>
+WG_DEVICE Found walk_to_sum(BlockShared& s, u32 n, Value value, u64 enough) {
+    return walk_to(s, n, value, [enough](u64) { return enough - 1; });
+}
+
+// Sorts n <= WG_RANKED_CAP orders, greatest first (bitonic). Positions up to the next power of two are
+// overwritten.
+WG_DEVICE void sort_orders(u64* orders, u32 n) {
+    u32 padded = 2;
+    while (padded < n) padded *= 2;
+    for (u32 i = n + WG_THREAD; i < padded; i += WG_BLOCK_THREADS) orders[i] = 0;
+    WG_SYNC();
+    for (u32 run = 2; run <= padded; run *= 2) {
+        for (u32 step = run / 2; step > 0; step /= 2) {
+            for (u32 i = WG_THREAD; i < padded / 2; i += WG_BLOCK_THREADS) {
+                const u32 low = (i & ~(step - 1)) * 2 | (i & (step - 1));
+                const u64 a = orders[low], b = orders[low + step];
+                if ((a < b) == ((low & run) == 0)) {
+                    orders[low] = b;
+                    orders[low + step] = a;
+                }
+            }
+            WG_SYNC();
+        }
+    }
+}

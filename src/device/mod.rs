@@ -6,6 +6,7 @@
 //!
 //! `unsafe` is allowed here, each block with the reason why it is sound.
 
+pub mod arena;
 pub mod driver;
 pub mod emulated;
 pub mod selftest;

@@ -144,9 +144,7 @@ impl<'a> Explorer<'a> {
                 Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
                     (*b == (kind == Kind::True)).into()
                 }
-                Node::Length(r) if kind == Kind::String => {
-                    formulas.atom(Atom::Count { min: r.min, max: r.max })
-                }
+                Node::Length(r) if kind == Kind::String => formulas.atom(Atom::Count(*r)),
                 Node::String(i) if kind == Kind::String => {
                     let start = ir.strings[*i as usize].start;
                     if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa: *i, state: start }) }
@@ -161,8 +159,8 @@ impl<'a> Explorer<'a> {
                         return NEVER;
                     }
                     let array = formulas.atom(Atom::Array(node));
-                    let count = formulas.atom(Atom::Count { min: a.items.min, max: a.items.max });
-                    formulas.and([array, if a.items == crate::ir::Range::ANY { ALWAYS } else { count }])
+                    let count = formulas.atom(Atom::Count(a.items));
+                    formulas.and([array, count])
                 }
                 _ => ALWAYS,
             }
@@ -478,9 +476,9 @@ impl<'a> Explorer<'a> {
         let mut starts = vec![0];
         for &f in verdicts {
             self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Count { min, max } = atom {
-                    starts.push(min.saturating_sub(offset));
-                    starts.push(max.saturating_add(1).saturating_sub(offset));
+                if let Atom::Count(range) = atom {
+                    starts.push(range.min.saturating_sub(offset));
+                    starts.push(range.max.saturating_add(1).saturating_sub(offset));
                 }
             });
         }
@@ -493,7 +491,7 @@ impl<'a> Explorer<'a> {
                 .iter()
                 .map(|&f| {
                     self.formulas.evaluate(f, &mut |atom| match atom {
-                        Atom::Count { min, max } => min <= units && (units <= max || max == u32::MAX),
+                        Atom::Count(range) => range.contains(units),
                         other => unreachable!("{other:?} is undecided at the end of a frame"),
                     })
                 })

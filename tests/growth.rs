@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Instant;
+
 use common::{accepts, compile};
 use serde_json::{Map, Value, json};
 use warpgrammar::automaton::{Options, Whitespace};
@@ -125,4 +127,52 @@ fn many_open_objects_still_mix() {
     }
     let all_wrong = (0..8).map(|i| format!(r#""k{i}":"no""#)).collect::<Vec<_>>().join(",");
     assert!(accepts(&g, &format!("{{{all_wrong}}}")).is_err());
+}
+
+/// Counts are never walked one by one, however many states an item passes through.
+#[test]
+fn counts_of_any_size() {
+    let most = 4_000_000_000u32;
+    let item = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]});
+    for schema in [
+        json!({"type": "array", "minItems": most}),
+        json!({"type": "array", "maxItems": most, "items": item}),
+        json!({"type": "array", "minItems": most, "maxItems": most, "items": {"type": "integer"}}),
+        json!({"type": "array", "minItems": most, "prefixItems": [{"const": 1}, item], "items": item}),
+        json!({"anyOf": [{"type": "array", "minItems": most}, {"type": "array", "maxItems": 2, "items": item}]}),
+        json!({"type": "array", "items": {"type": "array", "minItems": most - 7}, "minItems": most}),
+        json!({"type": "string", "pattern": "^[a-z\"]*é?[0-9]*$", "minLength": most}),
+        json!({"type": "string", "pattern": "^(a|bb|ccc)*$", "minLength": most, "maxLength": most}),
+    ] {
+        for whitespace in [Whitespace::Flexible { max: 4 }, Whitespace::Indent(2)] {
+            let start = Instant::now();
+            let options = Options { whitespace, ..Options::default() };
+            let g = compile(&schema, &options).unwrap_or_else(|e| panic!("{e}: {schema}"));
+            assert!(start.elapsed().as_secs() < 2, "{:?}: {schema}", start.elapsed());
+            assert!(g.states().len() < 500, "{} states: {schema}", g.states().len());
+        }
+    }
+    let g = compile(&json!({"type": "array", "minItems": most}), &Options::default()).unwrap();
+    assert_eq!(accepts(&g, "[1,2,3]"), Err(6));
+}
+
+/// A cycle that ticks more than once does not pass every count.
+#[test]
+fn counts_in_steps_are_exact() {
+    for (pattern, min, max, good, bad) in [
+        ("^(aaa)*$", 4, 8, &["aaaaaa"][..], &["aaaaaaa", "aaa\""][..]),
+        ("^(aa|bbb)*$", 3, 4, &["bbb", "aaaa"], &["aaa\"", "bbba", "aab"]),
+        ("^(ab)*c?$", 5, 5, &["ababc"], &["ababa", "abc"]),
+        ("^(ab|cdcd)*$", 0, 5, &["abab", "cdcd", "ab"], &["abc", "ababa", "cdcda"]),
+    ] {
+        let schema = json!({"type": "string", "pattern": pattern, "minLength": min, "maxLength": max});
+        let g = compile(&schema, &Options::default()).unwrap();
+        for text in good {
+            assert_eq!(accepts(&g, &format!("\"{text}\"")), Ok(()), "{pattern} {text}");
+        }
+        for text in bad {
+            let text = format!("\"{text}");
+            assert_eq!(accepts(&g, &text), Err(text.len() - 1), "{pattern} {text}");
+        }
+    }
 }

@@ -39,9 +39,11 @@ pub(crate) struct Track {
 }
 
 /// Alternatives that agree in their names and the order of these.
-struct Order {
+struct Alike {
     names: Vec<u32>,
+    /// Their assertions, as a list and as a set.
     nodes: Vec<NodeId>,
+    assertions: FxHashSet<NodeId>,
     formulas: Vec<Formula>,
 }
 
@@ -49,6 +51,8 @@ struct Order {
 pub(crate) struct Shape {
     /// Indices into [`ObjectData::names`].
     names: Vec<u32>,
+    /// The object assertions, in order of appearance.
+    nodes: Vec<NodeId>,
     /// Per object assertion of the shape, how it sees each of the names.
     views: FxHashMap<NodeId, View>,
     /// Whether it is one of so many that a track that holds is followed alone.
@@ -136,7 +140,12 @@ impl Explorer<'_> {
     pub fn object_start(&mut self, frame: FrameId) -> Result<Tracks> {
         let key = self.frames[frame as usize].key.clone();
         let mut data = ObjectData::default();
-        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
+        data.shapes.push(Shape {
+            names: Vec::new(),
+            nodes: Vec::new(),
+            views: FxHashMap::default(),
+            commits: false,
+        });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
         for &entry in &key.entries {
@@ -145,16 +154,22 @@ impl Explorer<'_> {
                 _ => vec![entry],
             };
             // Alternatives with the same names in the same order are one.
-            let mut orders: Vec<Order> = Vec::new();
+            let mut orders: Vec<Alike> = Vec::new();
             let mut known: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
             for f in alternatives {
-                let (nodes, names) = self.order(f, &mut data, &mut name_ids);
+                let (nodes, f) = self.take_order(f);
+                let names = self.names(&nodes, &mut data, &mut name_ids);
                 let at = *known.entry(names.clone()).or_insert(orders.len());
                 if at == orders.len() {
-                    orders.push(Order { names, nodes, formulas: vec![f] });
+                    let assertions = nodes.iter().copied().collect();
+                    orders.push(Alike { names, nodes, assertions, formulas: vec![f] });
                 } else {
-                    orders[at].nodes.extend(nodes);
-                    orders[at].formulas.push(f);
+                    let alike = &mut orders[at];
+                    let new: Vec<NodeId> =
+                        nodes.into_iter().filter(|&n| !alike.assertions.contains(&n)).collect();
+                    alike.assertions.extend(&new);
+                    alike.nodes.extend(new);
+                    alike.formulas.push(f);
                 }
             }
             let commits = orders.len() > MAX_FOLLOWED;
@@ -196,26 +211,12 @@ impl Explorer<'_> {
         Ok(start.into())
     }
 
-    /// The assertions of a formula and the names they declare, each in order of appearance.
-    fn order(
-        &self,
-        f: Formula,
-        data: &mut ObjectData,
-        ids: &mut FxHashMap<Arc<str>, u32>,
-    ) -> (Vec<NodeId>, Vec<u32>) {
-        let mut nodes: Vec<NodeId> = Vec::new();
-        self.formulas.atoms(f, &mut |atom| {
-            if let Atom::Object(node) = atom
-                && !nodes.contains(&node)
-            {
-                nodes.push(node);
-            }
-        });
-        nodes.sort_unstable_by_key(|node| self.appearance[node.0 as usize]);
+    /// The names that assertions declare, in order: those merely required last.
+    fn names(&self, nodes: &[NodeId], data: &mut ObjectData, ids: &mut FxHashMap<Arc<str>, u32>) -> Vec<u32> {
         let mut names = Vec::new();
         let mut listed: FxHashSet<u32> = FxHashSet::default();
         for declared in [true, false] {
-            for &node in &nodes {
+            for &node in nodes {
                 let o = self.object_assertion(node);
                 let (own, only_required) = o.properties.split_at(o.declared as usize);
                 for p in if declared { own } else { only_required } {
@@ -229,7 +230,7 @@ impl Explorer<'_> {
                 }
             }
         }
-        (nodes, names)
+        names
     }
 
     fn shape(
@@ -241,7 +242,7 @@ impl Explorer<'_> {
     ) -> Shape {
         let position: FxHashMap<u32, u32> = names.iter().zip(0..).map(|(&name, at)| (name, at)).collect();
         let views = nodes.iter().map(|&node| (node, self.view(node, &names, ids, &position))).collect();
-        Shape { names, views, commits }
+        Shape { names, nodes, views, commits }
     }
 
     fn view(
@@ -297,6 +298,10 @@ impl Explorer<'_> {
                 nodes.push(node);
             }
         });
+        if nodes.len() > 1 {
+            let left: FxHashSet<NodeId> = nodes.into_iter().collect();
+            nodes = shape.nodes.iter().copied().filter(|n| left.contains(n)).collect();
+        }
         let mut seen = Vec::with_capacity(nodes.len());
         for &node in &nodes {
             let view = &shape.views[&node];
@@ -307,7 +312,11 @@ impl Explorer<'_> {
             ));
         }
         let mut after = Vec::with_capacity(nodes.len());
+        let mut order: Vec<NodeId> = Vec::new();
         for (&node, (missed, schema)) in nodes.iter().zip(seen) {
+            if nodes.len() > 1 && !missed {
+                order.extend(&*self.assertions(schema));
+            }
             let value = if missed { NEVER } else { self.value(schema, 0)? };
             let atom = self.formulas.atom(Atom::Object(node));
             after.push(match value {
@@ -328,7 +337,8 @@ impl Explorer<'_> {
             NextKey::Declared(at) => at + 1,
             NextKey::Open => to,
         };
-        let holds = self.group(holds);
+        let grouped = self.group(holds);
+        let holds = self.order_verdicts(grouped, order);
         let skipped = track.skipped || commits && from < to;
         Ok(self.settled_track(frame, Track { shape: track.shape, position, holds, skipped }))
     }

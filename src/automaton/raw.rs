@@ -35,6 +35,9 @@ pub(crate) enum Atom {
     Object(NodeId),
     /// An array assertion not violated so far.
     Array(NodeId),
+    /// Asserts nothing: the order of the object assertions beside it, by its number in
+    /// [`super::explore::Explorer::orders`].
+    Ordered(u32),
     /// The member value being written satisfies this formula over leaves.
     Verdict(Formula),
 }

@@ -16,7 +16,7 @@ use warpgrammar::vocab::Vocabulary;
 use warpgrammar::{Compiler, CompilerOptions, Engine, EngineOptions, ErrorKind, Grammar, Result};
 
 /// No case may take longer.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Runs one case on a thread of its own, which is left behind if it hangs.
 fn timed<T: Send + 'static>(name: &str, case: impl FnOnce() -> T + Send + 'static) -> T {

@@ -537,23 +537,7 @@ impl<'a> Explorer<'a> {
         if let Some(&known) = self.universal.get(&(dfa, state)) {
             return known;
         }
-        let any = crate::pattern::canonical_any();
-        let automaton = self.ir.strings[dfa as usize].clone();
-        let mut seen = vec![(any.start, state)];
-        let mut next = 0;
-        let universal = loop {
-            let Some(&(a, s)) = seen.get(next) else { break true };
-            next += 1;
-            if any.accepting[a as usize] != automaton.accepting[s as usize] || seen.len() > 64 {
-                break false;
-            }
-            for b in 0..=255u8 {
-                let pair = (any.next(a, b), automaton.next(s, b));
-                if pair.0 != 0 && !seen.contains(&pair) {
-                    seen.push(pair);
-                }
-            }
-        };
+        let universal = crate::pattern::is_universal(&self.ir.strings[dfa as usize], state);
         self.universal.insert((dfa, state), universal);
         universal
     }

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::formula::{ALWAYS, Formula, Formulas, NEVER, Node as F};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
+
 use super::raw::*;
 use super::{KeyOrder, Options, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,7 +27,7 @@ pub(crate) struct Explorer<'a> {
     pub sites: Vec<RawSite>,
     /// Per node, when it first appears in the schema: ids follow the order of lowering, in which what is
     /// referred to comes first.
-    pub appearance: Vec<u32>,
+    pub appearance: Rc<[u32]>,
     /// What [`Atom::Ordered`] numbers.
     pub orders: Vec<Order>,
     pub order_ids: FxHashMap<Order, u32>,
@@ -66,13 +67,18 @@ enum Work {
 impl<'a> Explorer<'a> {
     /// Explores everything reachable from the root; frame 0 is the document.
     pub fn run(ir: &'a Ir, options: &'a Options) -> Result<Self> {
+        Self::run_at(ir, ir.root, appearance(ir), options)
+    }
+
+    /// Explores everything reachable from one node of a schema.
+    pub fn run_at(ir: &'a Ir, root: NodeId, appearance: Rc<[u32]>, options: &'a Options) -> Result<Self> {
         let mut x = Explorer {
             ir,
             options,
             formulas: Formulas::new(),
             frames: Vec::new(),
             sites: Vec::new(),
-            appearance: appearance(ir),
+            appearance,
             orders: Vec::new(),
             order_ids: FxHashMap::default(),
             assertions: FxHashMap::default(),
@@ -83,7 +89,7 @@ impl<'a> Explorer<'a> {
             states: 0,
             work: Vec::new(),
         };
-        let root = x.value(ir.root, 0)?;
+        let root = x.value(root, 0)?;
         let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
         x.frame(key)?;
         while let Some(work) = x.work.pop() {
@@ -531,23 +537,7 @@ impl<'a> Explorer<'a> {
         if let Some(&known) = self.universal.get(&(dfa, state)) {
             return known;
         }
-        let any = crate::pattern::canonical_any();
-        let automaton = self.ir.strings[dfa as usize].clone();
-        let mut seen = vec![(any.start, state)];
-        let mut next = 0;
-        let universal = loop {
-            let Some(&(a, s)) = seen.get(next) else { break true };
-            next += 1;
-            if any.accepting[a as usize] != automaton.accepting[s as usize] || seen.len() > 64 {
-                break false;
-            }
-            for b in 0..=255u8 {
-                let pair = (any.next(a, b), automaton.next(s, b));
-                if pair.0 != 0 && !seen.contains(&pair) {
-                    seen.push(pair);
-                }
-            }
-        };
+        let universal = crate::pattern::is_universal(&self.ir.strings[dfa as usize], state);
         self.universal.insert((dfa, state), universal);
         universal
     }

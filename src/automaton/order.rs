@@ -170,7 +170,7 @@ impl Explorer<'_> {
 }
 
 /// Numbers the nodes in the order of a walk from the root that takes operands, members and items in turn.
-pub(crate) fn appearance(ir: &Ir) -> Vec<u32> {
+pub(crate) fn appearance(ir: &Ir) -> Rc<[u32]> {
     let mut order = vec![u32::MAX; ir.nodes.len()];
     let mut next = 0;
     let mut todo = vec![ir.root];
@@ -189,5 +189,5 @@ pub(crate) fn appearance(ir: &Ir) -> Vec<u32> {
         };
         todo.extend(parts.into_iter().rev());
     }
-    order
+    order.into()
 }

@@ -35,9 +35,10 @@ pub struct SlotId {
 /// Why an output ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// A stop token, or nothing can follow. With a grammar the output is complete.
+    /// A stop token, or nothing can follow. With a grammar the output is complete; it also ends so when the
+    /// budget is used up, since it is complete by then.
     Stop,
-    /// The budget is used up. Only without a grammar.
+    /// Free text used up its budget. Outputs with a grammar never end so.
     Length,
 }
 

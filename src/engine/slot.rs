@@ -88,6 +88,13 @@ impl Slot {
     /// What can be wrong with a request.
     fn check(request: &Request<'_>, vocab: &Vocabulary) -> Result<()> {
         request.params.validate(vocab.width())?;
+        // First: the numbers of a grammar for another vocabulary mean nothing.
+        if let Some(grammar) = &request.grammar
+            && grammar.header().vocabulary != vocab.fingerprint()
+        {
+            let message = "the grammar was compiled for another vocabulary; compile the schema for this one";
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
         if let (Some(grammar), Some(max)) = (&request.grammar, request.max_tokens) {
             let least = grammar.least_tokens();
             if !grammar.is_bounded() {
@@ -108,12 +115,6 @@ impl Slot {
         }
         if request.max_tokens == Some(0) && request.grammar.is_none() {
             return Err(Error::new(ErrorKind::InvalidParameter, "max_tokens is 0, it must be at least 1"));
-        }
-        if let Some(grammar) = &request.grammar
-            && grammar.header().vocabulary != vocab.fingerprint()
-        {
-            let message = "the grammar was compiled for another vocabulary; compile the schema for this one";
-            return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
         Ok(())
     }
@@ -212,7 +213,11 @@ impl Slot {
         let used_up = self.left() == Some(0);
         match &self.position {
             Some(position) if position.is_at_end() || used_up && position.is_complete() => Some(Finish::Stop),
-            _ => used_up.then_some(Finish::Length),
+            Some(_) => {
+                debug_assert!(!used_up, "a token is legal only if the output can be completed after it");
+                None
+            }
+            None => used_up.then_some(Finish::Length),
         }
     }
 
@@ -229,7 +234,7 @@ impl Slot {
             position.rollback(vocab, &self.tokens, keep, self.max_tokens.map(u64::from));
         }
         self.tokens.truncate(keep);
-        self.finish = None;
+        self.finish = self.end();
         Ok(())
     }
 

@@ -20,9 +20,11 @@ pub mod legal;
 pub mod masks;
 pub mod sample;
 pub mod selftest;
+pub mod session;
 pub mod slots;
 pub mod vocabulary;
 
 pub use cuda::Cuda;
 pub use driver::{Buffer, Driver, Launch};
 pub use emulated::Emulated;
+pub use session::{Session, SessionOptions, SlotRequest};

@@ -159,7 +159,8 @@ impl Session {
         self.retire(slot)?;
         if let Some(grammar) = request.grammar {
             if grammar.header().vocabulary != self.vocab.fingerprint() {
-                let message = "the grammar was compiled for another vocabulary; compile the schema for this one";
+                let message =
+                    "the grammar was compiled for another vocabulary; compile the schema for this one";
                 return Err(Error::new(ErrorKind::InvalidParameter, message));
             }
             if grammar.max_depth() > self.slots.max_levels() {

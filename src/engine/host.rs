@@ -138,11 +138,11 @@ impl Slots for HostSlots {
         self.slot_mut(index).rollback(&vocab, n)
     }
 
-    fn forced(&self, index: u32) -> Result<Vec<u8>> {
+    fn forced(&mut self, index: u32) -> Result<Vec<u8>> {
         Ok(self.slot(index).forced())
     }
 
-    fn validate(&self, index: u32, tokens: &[u32]) -> Result<usize> {
+    fn validate(&mut self, index: u32, tokens: &[u32]) -> Result<usize> {
         Ok(self.slot(index).validate(&self.vocab, tokens))
     }
 

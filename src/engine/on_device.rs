@@ -268,9 +268,10 @@ impl Slots for DeviceSlots {
             // Further back than the device remembers.
             self.restart(index, keep)?;
         }
+        let finish = finish_of(self.session.read(index as usize)?.0.status);
         let kept = self.kept_mut(index);
         kept.tokens.truncate(keep);
-        kept.finish = None;
+        kept.finish = finish;
         Ok(())
     }
 

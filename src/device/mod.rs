@@ -22,6 +22,7 @@ pub mod sample;
 pub mod selftest;
 pub mod session;
 pub mod slots;
+pub mod step;
 pub mod vocabulary;
 
 pub use cuda::Cuda;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::host::HostSlots;
+use super::host::{HostSlots, Interpreter};
 use super::on_device::DeviceSlots;
 use super::slot::{Backend, Request};
 use crate::device::{Cuda, Driver, Emulated};
@@ -116,8 +116,9 @@ impl Engine {
         let slots: Box<dyn Slots> = match options.backend {
             Backend::Cuda => return Self::on_device(vocab, options.slots, Arc::new(Cuda::open(0)?)),
             Backend::Emulated => return Self::on_device(vocab, options.slots, Arc::new(Emulated::new()?)),
-            Backend::Cpu | Backend::Reference => {
-                Box::new(HostSlots::new(vocab.clone(), options.backend, options.threads))
+            Backend::Cpu => Box::new(HostSlots::new(vocab.clone(), Interpreter::Cpu, options.threads)),
+            Backend::Reference => {
+                Box::new(HostSlots::new(vocab.clone(), Interpreter::Reference, options.threads))
             }
         };
         Ok(Engine { vocab, capacity: options.slots, places: Vec::new(), free: Vec::new(), slots })

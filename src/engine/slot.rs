@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::{Finish, Step};
+use super::host::Interpreter;
 use super::position::Position;
 use crate::cpu::sampler::SamplerScratch;
 use crate::cpu::{Masker, Program, VocabTables};
@@ -74,11 +75,11 @@ impl Slot {
         request: Request<'_>,
         program: Option<&Arc<Program>>,
         vocab: &Vocabulary,
-        backend: Backend,
+        interpreter: Interpreter,
     ) -> Result<Self> {
         check(&request, vocab)?;
         Ok(Slot {
-            position: program.map(|program| Position::start(program, backend)),
+            position: program.map(|program| Position::start(program, interpreter)),
             counts: TokenCounts::from_prompt(request.prompt),
             prompt_len: request.prompt.len() as u64,
             stream: stream(request.choice, false),
@@ -119,7 +120,7 @@ impl Slot {
         &mut self,
         vocab: &Vocabulary,
         logits: Logits<'_>,
-        backend: Backend,
+        interpreter: Interpreter,
         scratch: &mut Scratch,
     ) -> Result<Step> {
         if self.finish.is_some() {
@@ -128,8 +129,8 @@ impl Slot {
         let mut mask = std::mem::take(&mut scratch.mask);
         let legal = if self.fill_mask(scratch, &mut mask) { LegalSet::Bitmap(&mask) } else { LegalSet::All };
         let draw = Draw::new(self.params.seed, self.prompt_len + self.tokens.len() as u64, self.stream);
-        let sampled = match backend {
-            Backend::Cpu => crate::cpu::sampler::sample(
+        let sampled = match interpreter {
+            Interpreter::Cpu => crate::cpu::sampler::sample(
                 logits,
                 legal,
                 &self.params,

@@ -224,6 +224,17 @@ fn check_says_what_is_wrong_and_where() {
     let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!((&refused["ok"], &refused["kind"]), (&json!(false), &json!("invalid schema")));
 
+    // Leniently, what is not enforced is warned about.
+    let lax = folder.write("lax.json", r#"{"properties": {"a": {"not": {}}, "b": {"uniqueItems": true}}}"#);
+    let run = warpgrammar(&["check", "--lenient", lax.to_str().unwrap()]);
+    assert!(run.status.success() && text(&run.stderr).contains("warning at #/properties/a/not: "), "{run:?}");
+    let run = warpgrammar(&["check", "--lenient", "--json", lax.to_str().unwrap()]);
+    let accepted: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let pointers: Vec<&Value> =
+        accepted["warnings"].as_array().unwrap().iter().map(|w| &w["pointer"]).collect();
+    assert_eq!(pointers, ["/properties/a/not", "/properties/b/uniqueItems"]);
+    assert_eq!(warpgrammar(&["check", lax.to_str().unwrap()]).status.code(), Some(1));
+
     let missing = warpgrammar(&["check", "nowhere.json"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("nowhere.json"));

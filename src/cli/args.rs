@@ -158,7 +158,7 @@ pub struct MaskbenchArgs {
     pub grammar: GrammarArgs,
 }
 
-/// What computes masks and draws tokens.
+/// What computes masks and draws tokens. The tokens are the same with each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum BackendArg {
     /// The fast CPU backend.
@@ -166,6 +166,12 @@ pub enum BackendArg {
     Cpu,
     /// The plain interpreter that defines what is right; slow, for comparison.
     Reference,
+    /// The first CUDA device.
+    Cuda,
+    /// The CUDA kernels, emulated on the host; very slow, for tests.
+    Emulated,
+    /// The first CUDA device if there is one, else the CPU.
+    Auto,
 }
 
 impl BackendArg {
@@ -174,6 +180,9 @@ impl BackendArg {
         match self {
             BackendArg::Cpu => "cpu",
             BackendArg::Reference => "reference",
+            BackendArg::Cuda => "cuda",
+            BackendArg::Emulated => "emulated",
+            BackendArg::Auto => "auto",
         }
     }
 }
@@ -183,6 +192,9 @@ impl From<BackendArg> for Backend {
         match backend {
             BackendArg::Cpu => Backend::Cpu,
             BackendArg::Reference => Backend::Reference,
+            BackendArg::Cuda => Backend::Cuda,
+            BackendArg::Emulated => Backend::Emulated,
+            BackendArg::Auto => Backend::Auto,
         }
     }
 }

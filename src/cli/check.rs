@@ -16,17 +16,17 @@ pub fn run(args: &CheckArgs) -> Result<Verdict> {
     let vocab = args.vocab.open()?;
     let compiler = args.grammar.compiler(&vocab)?;
     let start = Instant::now();
-    let compiled = compiler.compile(&document);
+    let compiled = schema::lower(&document, &compiler.options().schema)
+        .and_then(|lowered| Ok((compiler.compile_lowered(&lowered)?, lowered.warnings)));
     let us = start.elapsed().as_micros();
-    let grammar = match compiled {
-        Ok(grammar) => grammar,
+    let (grammar, warnings) = match compiled {
+        Ok(compiled) => compiled,
         Err(error) if args.json => {
             println!("{}", refused(&error));
             return Ok(Verdict::No);
         }
         Err(error) => return Err(error),
     };
-    let warnings = schema::lower(&document, &compiler.options().schema)?.warnings;
     if args.json {
         println!("{}", accepted(&grammar, us, &warnings));
         return Ok(Verdict::Yes);

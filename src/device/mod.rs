@@ -9,6 +9,7 @@
 
 pub mod adjust;
 pub mod advance;
+pub mod arena;
 pub mod check;
 pub mod cuda;
 pub mod draft;
@@ -19,6 +20,7 @@ pub mod legal;
 pub mod masks;
 pub mod sample;
 pub mod selftest;
+pub mod session;
 pub mod slots;
 pub mod step;
 pub mod vocabulary;
@@ -26,3 +28,4 @@ pub mod vocabulary;
 pub use cuda::Cuda;
 pub use driver::{Buffer, Driver, Launch};
 pub use emulated::Emulated;
+pub use session::{Session, SessionOptions, SlotRequest};

@@ -28,7 +28,7 @@ pub use literal::literal_set;
 pub use number::{any_number, number};
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};
-pub use spelling::{canonical_any, canonical_spelling};
+pub use spelling::{canonical_any, canonical_spelling, is_universal};
 
 /// What a number must satisfy, in exact decimal text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

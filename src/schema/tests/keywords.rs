@@ -17,6 +17,24 @@ fn types() {
 }
 
 #[test]
+fn patterns_that_match_every_string_assert_nothing() {
+    for pattern in
+        ["", "^", "$", ".*", "^.*", ".*$", "(?:)", "a*", "^a*", "[^]*", r"^[\\s\\S]*$", r"^(.|\\s)*$", "a|b|"]
+    {
+        assert_expressions(&[
+            (&format!(r#"{{"type":"string","pattern":"{pattern}"}}"#), "string"),
+            (&format!(r#"{{"pattern":"{pattern}","minLength":2}}"#), "length 2.."),
+            (&format!(r#"{{"anyOf":[{{"pattern":"{pattern}"}},{{"pattern":"^a"}}]}}"#), "true"),
+        ]);
+    }
+    // Line terminators are no `.`, and the empty string is a string.
+    for pattern in ["^.*$", ".", ".+", r"^[^\\n]*$", r"^[\\s\\S]+$"] {
+        let schema = format!(r#"{{"type":"string","pattern":"{pattern}"}}"#);
+        assert_expressions(&[(&schema, "(string & string #0)")]);
+    }
+}
+
+#[test]
 fn annotations_and_unknown_keywords_assert_nothing() {
     assert_expressions(&[(
         r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"http://x/y","$comment":"","title":"t",

@@ -57,7 +57,10 @@ const UNNOTICED: &[(&str, &str)] = &[
     ("list.cuh rank_list 2", "sort_orders, which follows, begins with a barrier"),
     ("list.cuh sample_list 1", "write_tops reads with each thread only what that thread wrote"),
     ("logits.cuh stage_tile 1", OWN_LANE),
-    ("run.cuh take_tickets 2", "a block with more than 32 rows finishes one, with barriers, before the next 32"),
+    (
+        "run.cuh take_tickets 2",
+        "a block with more than 32 rows finishes one, with barriers, before the next 32",
+    ),
     ("sweep.cuh sweep 1", OWN_LANE),
     ("sweep.cuh collect 1", "its callers come from a barrier"),
     ("sweep.cuh collect 4", "`count` is written again behind another barrier"),
@@ -69,8 +72,10 @@ const UNNOTICED: &[(&str, &str)] = &[
     ("wide.cuh choose_greatest 1", "the result is of the first thread, which is of the warp that wrote it"),
 ];
 
-const OWN_LANE: &str = "a lane reads back only what it wrote itself, or there is a barrier of the block before it";
-const FREES_SCRATCH: &str = "for calls one after the other; today's callers have a barrier of their own between";
+const OWN_LANE: &str =
+    "a lane reads back only what it wrote itself, or there is a barrier of the block before it";
+const FREES_SCRATCH: &str =
+    "for calls one after the other; today's callers have a barrier of their own between";
 
 /// What is broken.
 enum Mutation {

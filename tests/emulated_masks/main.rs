@@ -568,3 +568,32 @@ fn emulated_equals_the_reference_on_o200k_base() {
     let vocab = Vocabulary::clone(&vocab).with_stop_ids(&[stop]).unwrap().with_logits_width(200_064).unwrap();
     World::new(vocab, grammars::compiled(4, 6, 8, None), 8, 60, 4).walk(steps(40));
 }
+
+/// A set that outgrows the list in the last round of its walk, or fills it exactly.
+#[test]
+fn emulated_lists_end_where_they_should() {
+    for digits in [380, 495, 500, 501, 502, 503, 504, 505, 520, 640] {
+        let mut tokens: Vec<Option<Vec<u8>>> = (0..=255u8).map(|b| Some(vec![b])).collect();
+        tokens.extend((0..digits).map(|n| Some(format!("{n:03}").into_bytes())));
+        let vocab = Vocabulary::from_tokens(tokens).unwrap();
+        let schema = serde_json::json!({"type": "integer"});
+        let grammar = common::compile(&schema, &warpgrammar::automaton::Options::default()).unwrap();
+        let compiled = Compiled {
+            program: warpgrammar::cpu::Program::new(Arc::new(grammar)),
+            what: format!("{digits} numbers of three digits"),
+        };
+        let mut world = World::new(vocab, vec![compiled], 1, 1, digits as u64);
+        world.rows[0].budget = None;
+        let (line, levels) = world.rows[0].slot(world.device.grammars[0].address(), PROMPT);
+        world.device.write(0, &line, &levels);
+        assert_eq!(world.device.advance(&[0], &[u32::from(b'1')]), [verdict::OK]);
+        let g = Arc::clone(world.grammars[0].grammar());
+        world.rows[0].advance(&g, &world.device.vocab, u32::from(b'1'));
+        world.check_slots();
+        let mask = world.check_sets().remove(0);
+        let count = mask.iter().map(|w| w.count_ones()).sum::<u32>();
+        assert!(count >= digits + 10, "{count}");
+        let kind = world.device.sets()[0].0;
+        assert_eq!(kind, if count <= 512 { legal_kind::LIST } else { legal_kind::BITMAP }, "{count} tokens");
+    }
+}

@@ -573,7 +573,8 @@ fn emulated_equals_the_reference_on_o200k_base() {
 #[test]
 fn emulated_lists_end_where_they_should() {
     for digits in [380, 495, 500, 501, 502, 503, 504, 505, 520, 640] {
-        let mut tokens: Vec<Option<Vec<u8>>> = (0..=255u8).map(|b| Some(vec![b])).collect();
+        // So few that the last round has nothing but numbers.
+        let mut tokens: Vec<Option<Vec<u8>>> = (0..128u8).map(|b| Some(vec![b])).collect();
         tokens.extend((0..digits).map(|n| Some(format!("{n:03}").into_bytes())));
         let vocab = Vocabulary::from_tokens(tokens).unwrap();
         let schema = serde_json::json!({"type": "integer"});

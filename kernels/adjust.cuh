@@ -15,7 +15,7 @@ struct alignas(16) Adjust {
     u32 bits;   // log2 of the number of entries, at least 2
     u32 used;   // entries in use
     u32 words;  // of the bitmap, a multiple of 32
-    u32 reserved;
+    u32 counts;  // 0: the request has no penalties, and its tokens are not counted
 };
 static_assert(sizeof(Adjust) == 16, "device::adjust::AdjustHead");
 
@@ -61,11 +61,12 @@ WG_DEVICE float adjusted(float z, const Adjust* block, u32 id, const RowParams& 
 
 // Whether `id` can be counted: it has an entry, or there is room for one.
 WG_DEVICE bool adjust_has_room(const Adjust* block, u32 id) {
-    return block->used < (3u << block->bits) / 4 || adjust_find((Adjust*)block, id)->id == id;
+    return block->counts == 0 || block->used < (3u << block->bits) / 4 || adjust_find((Adjust*)block, id)->id == id;
 }
 
 // Counts one more output token, by one thread. There must be room.
 WG_DEVICE void adjust_push(Adjust* block, u32 id) {
+    if (block->counts == 0) return;
     AdjustEntry* entry = adjust_find(block, id);
     if (entry->id == id) {
         entry->output++;

@@ -2,6 +2,8 @@
 // emulator's compiler are given. A new file of kernels is one line here.
 #include "port.cuh"
 
+#include "sample.cu"
+
 #include "emulator/selftest.cu"
 #ifndef __CUDACC__
 #include "emulator/faults.cu"

@@ -31,6 +31,8 @@ struct alignas(16) wg_u4 {
 #define WG_KERNEL(name, Params, threads, min_blocks)                                                            \
     extern "C" __global__ void __launch_bounds__(threads, min_blocks) name(const __grid_constant__ Params p)
 #define WG_DEVICE __device__ __forceinline__
+// For code that is not worth a copy at every place that calls it.
+#define WG_NOINLINE __device__ __noinline__
 // Tables that device code reads (`WG_CONSTANT float WEIGHTS[5] = {...}`).
 #define WG_CONSTANT static __device__ const
 
@@ -93,6 +95,14 @@ WG_DEVICE wg_u4 wg_volatile_load(const wg_u4* at) {
 
 WG_DEVICE float wg_fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 WG_DEVICE float wg_div(float a, float b) { return __fdiv_rn(a, b); }
+// The greater of a number and `than`, and `than` for NaN; of zeros, either. One instruction.
+WG_DEVICE float wg_max(float v, float than) { return fmaxf(v, than); }
+// An IEEE half, exactly.
+WG_DEVICE float wg_half(u16 bits) {
+    float v;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(v) : "h"(bits));
+    return v;
+}
 WG_DEVICE u32 wg_bits(float v) { return __float_as_uint(v); }
 WG_DEVICE float wg_float(u32 bits) { return __uint_as_float(bits); }
 WG_DEVICE u32 wg_popc(u32 v) { return (u32)__popc(v); }

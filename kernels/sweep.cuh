@@ -4,7 +4,7 @@
 // A sweep costs its tiles' bytes once more, from L2 as a rule: the row was read moments ago.
 #pragma once
 
-#include "step.cuh"
+#include "sample.cuh"
 
 // A row being finished, and what the whole block knows of it.
 struct Finishing {
@@ -47,14 +47,14 @@ WG_DEVICE bool passes(const Finishing& f, const Filter& filter, float z, u32 id)
 }
 
 // The mass of one token of a wide row.
-WG_DEVICE u64 token_mass(const StepShared& s, const Finishing& f, float z, u32 id) {
+WG_DEVICE u64 token_mass(const SampleShared& s, const Finishing& f, float z, u32 id) {
     const float a = s.maxima[id >> WG_TILE_BITS];
     return mass(weight(z, a, f.scale), a, f.row_max, f.scale);
 }
 
 // Calls `visit(z, id)` for what the filter passes, each by one lane.
 template <u32 FORMAT, typename Visit>
-WG_DEVICE void sweep(StepShared& s, const Finishing& f, const Filter& filter, Visit visit) {
+WG_DEVICE void sweep(SampleShared& s, const Finishing& f, const Filter& filter, Visit visit) {
     float* stage = s.stage[WG_WARP];
     const u32 least = (u32)(filter.cut >> 32);
     for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_BLOCK_WARPS) {
@@ -72,7 +72,7 @@ WG_DEVICE void sweep(StepShared& s, const Finishing& f, const Filter& filter, Vi
 // Puts the orders of what the filter passes into `orders`, in no order; their number, or more than
 // WG_RANKED_CAP (and a list of no use) if they are too many.
 template <u32 FORMAT>
-WG_NOINLINE u32 collect(StepShared& s, const Finishing& f, const Filter& filter) {
+WG_NOINLINE u32 collect(SampleShared& s, const Finishing& f, const Filter& filter) {
     WG_SYNC();
     if (WG_THREAD == 0) s.block.count = 0;
     WG_SYNC();
@@ -90,7 +90,7 @@ WG_NOINLINE u32 collect(StepShared& s, const Finishing& f, const Filter& filter)
 // Fills the histogram with the mass (or the number, if not `by_mass`) of what the filter passes: by bin of
 // distance while the filter knows no prefix, then by the next digit of the rank, greatest first.
 template <u32 FORMAT>
-WG_NOINLINE void fill_histogram(StepShared& s, const Finishing& f, const Filter& filter, u32 digit_shift,
+WG_NOINLINE void fill_histogram(SampleShared& s, const Finishing& f, const Filter& filter, u32 digit_shift,
                                 bool by_mass) {
     WG_SYNC();
     for (u32 i = WG_THREAD; i < WG_BINS; i += WG_BLOCK_THREADS) {
@@ -114,7 +114,7 @@ WG_NOINLINE void fill_histogram(StepShared& s, const Finishing& f, const Filter&
 // Bins of distance first, then digits of the rank inside the bin that matters, until what is left of it can
 // be ranked as a list.
 template <u32 FORMAT>
-WG_NOINLINE u64 find_cut(StepShared& s, const Finishing& f, u64 cut, u64 enough, bool by_mass) {
+WG_NOINLINE u64 find_cut(SampleShared& s, const Finishing& f, u64 cut, u64 enough, bool by_mass) {
     Filter filter = filter_all(cut);
     u32 shift = WG_RANK_BITS;
     while (true) {
@@ -147,7 +147,7 @@ WG_NOINLINE u64 find_cut(StepShared& s, const Finishing& f, u64 cut, u64 enough,
 
 // Sets `sums` to the weights that a cut keeps, tile by tile.
 template <u32 FORMAT>
-WG_NOINLINE void sum_kept(StepShared& s, const Finishing& f, u64 cut) {
+WG_NOINLINE void sum_kept(SampleShared& s, const Finishing& f, u64 cut) {
     WG_SYNC();
     float* stage = s.stage[WG_WARP];
     for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_BLOCK_WARPS) {

@@ -33,7 +33,7 @@ WG_DEVICE u64 min_p_cut(float row_max, float scale, float min_p_log2) {
 }
 
 // The mass of the row, from `sums` and `maxima`.
-WG_DEVICE u64 row_mass(StepShared& s, const Finishing& f) {
+WG_DEVICE u64 row_mass(SampleShared& s, const Finishing& f) {
     const Found all = walk_to(
         s.block, f.tiles, [&](u32 t) { return mass(s.sums[t], s.maxima[t], f.row_max, f.scale); },
         [](u64) { return ~0ull; });
@@ -47,7 +47,7 @@ WG_DEVICE u64 enough_mass(u64 total, u32 top_p) {
 }
 
 // Sets `sums` to the weights of the first n orders.
-WG_DEVICE void sum_list(StepShared& s, const Finishing& f, u32 n) {
+WG_DEVICE void sum_list(SampleShared& s, const Finishing& f, u32 n) {
     WG_SYNC();
     for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) s.sums[t] = 0;
     WG_SYNC();
@@ -59,7 +59,7 @@ WG_DEVICE void sum_list(StepShared& s, const Finishing& f, u32 n) {
 }
 
 // The first position of the sorted list at which its running mass reaches `enough`; n if none does.
-WG_DEVICE u32 top_p_of_list(StepShared& s, const Finishing& f, u32 n, u64 enough) {
+WG_DEVICE u32 top_p_of_list(SampleShared& s, const Finishing& f, u32 n, u64 enough) {
     const Found last = walk_to_sum(
         s.block, n, [&](u32 i) { return token_mass(s, f, order_logit(s.orders[i]), order_id(s.orders[i])); },
         enough);
@@ -67,7 +67,7 @@ WG_DEVICE u32 top_p_of_list(StepShared& s, const Finishing& f, u32 n, u64 enough
 }
 
 // The key of the k-th largest tile maximum; there must be k tiles.
-WG_DEVICE u32 kth_maximum(StepShared& s, const Finishing& f, u32 k) {
+WG_DEVICE u32 kth_maximum(SampleShared& s, const Finishing& f, u32 k) {
     WG_SYNC();
     for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) {
         const float own = s.maxima[t];
@@ -85,7 +85,7 @@ WG_DEVICE u32 kth_maximum(StepShared& s, const Finishing& f, u32 k) {
 // Leaves the best tokens at or above `cut`, at most k, sorted in `orders`, and says how many: never 0, as the
 // row's maximum is above the cut. 0 if k is beyond a list: then `cut` has moved to keep just k.
 template <u32 FORMAT>
-WG_NOINLINE u32 rank_best(StepShared& s, const Finishing& f, u32 k, u64& cut) {
+WG_NOINLINE u32 rank_best(SampleShared& s, const Finishing& f, u32 k, u64& cut) {
     const u32 least = (u32)(cut >> 32);
     u32 tiles = 0;
     for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) tiles += key(s.maxima[t]) >= least;
@@ -118,7 +118,7 @@ WG_NOINLINE u32 rank_best(StepShared& s, const Finishing& f, u32 k, u64& cut) {
 // Applies the row's truncations, and leaves in `sums` the weights of what is kept. Without top-k and min-p
 // `sums` must hold the weights of all legal tokens.
 template <u32 FORMAT>
-WG_NOINLINE Kept truncate(StepShared& s, const Finishing& f, u32 top_k, float min_p_log2, u32 top_p) {
+WG_NOINLINE Kept truncate(SampleShared& s, const Finishing& f, u32 top_k, float min_p_log2, u32 top_p) {
     Kept kept = {WG_CUT_NONE, 0};
     if (top_k == WG_TOP_K_OFF && min_p_log2 == WG_ILLEGAL) {
         const u64 enough = enough_mass(row_mass(s, f), top_p);

@@ -11,7 +11,7 @@ struct Chosen {
 
 // The first id whose logit is the row's greatest.
 template <u32 FORMAT>
-WG_DEVICE Chosen choose_greatest(StepShared& s, const Finishing& f) {
+WG_DEVICE Chosen choose_greatest(SampleShared& s, const Finishing& f) {
     u32 first = 0;  // counted from the end, so that the greatest is the first tile
     for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) {
         if (s.maxima[t] == f.row_max && f.tiles - t > first) first = f.tiles - t;
@@ -32,7 +32,7 @@ WG_DEVICE Chosen choose_greatest(StepShared& s, const Finishing& f) {
 
 // Draws a tile by its mass, then a token of it, in id order, by its weight.
 template <u32 FORMAT>
-WG_DEVICE Chosen choose_drawn(StepShared& s, const Finishing& f, u64 cut, Draw draw) {
+WG_DEVICE Chosen choose_drawn(SampleShared& s, const Finishing& f, u64 cut, Draw draw) {
     const Found tile = pick(
         s.block, f.tiles, [&](u32 t) { return mass(s.sums[t], s.maxima[t], f.row_max, f.scale); }, draw.tile);
     if (WG_WARP == 0) stage_tile<FORMAT>(f.row, tile.index, cut, s.stage[0]);
@@ -44,7 +44,7 @@ WG_DEVICE Chosen choose_drawn(StepShared& s, const Finishing& f, u64 cut, Draw d
 }
 
 // Writes the likeliest `wanted` tokens of a row, which stand in `orders`, `count` of them.
-WG_DEVICE void write_tops(const StepParams& p, const u64* orders, u32 row, u32 count, u32 wanted, float row_max,
+WG_DEVICE void write_tops(const SampleParams& p, const u64* orders, u32 row, u32 count, u32 wanted, float row_max,
                           float scale, float log2_total) {
     if (WG_THREAD >= WG_TOP_MAX) return;
     TopToken top = {WG_INACTIVE, 0.0f};
@@ -55,7 +55,7 @@ WG_DEVICE void write_tops(const StepParams& p, const u64* orders, u32 row, u32 c
     ((TopToken*)p.tops)[(u64)row * WG_TOP_MAX + WG_THREAD] = top;
 }
 
-WG_DEVICE u32 tops_wanted(const StepParams& p, const Slot* slot) {
+WG_DEVICE u32 tops_wanted(const SampleParams& p, const Slot* slot) {
     if (p.tops == 0 || (slot->flags & WG_FLAG_LOGPROB) == 0) return 0;
     const u32 wanted = slot->flags >> WG_FLAG_TOP_SHIFT & WG_FLAG_TOP_MASK;
     return wanted < WG_TOP_MAX ? wanted : WG_TOP_MAX;
@@ -63,7 +63,7 @@ WG_DEVICE u32 tops_wanted(const StepParams& p, const Slot* slot) {
 
 // Samples a wide row whose records are complete. The result's status is ROW_OK, or says why there is no token.
 template <u32 FORMAT>
-WG_NOINLINE RowResult sample_wide(const StepParams& p, StepShared& s, u32 row, u32 slot_index) {
+WG_NOINLINE RowResult sample_wide(const SampleParams& p, SampleShared& s, u32 row, u32 slot_index) {
     const Slot* slot = (const Slot*)p.slots + slot_index;
     const bool bitmap = ((const LegalHead*)p.legal_heads)[slot_index].kind == LEGAL_BITMAP;
     Finishing f = {make_row<FORMAT>(p, row, slot_index, bitmap), 0.0f, slot->params.scale, p.tiles};

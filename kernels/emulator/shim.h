@@ -12,6 +12,7 @@
         [](const void* params) { wg_kernel_##name(*static_cast<const Params*>(params)); });                     \
     static void wg_kernel_##name([[maybe_unused]] const Params& p)
 #define WG_DEVICE inline
+#define WG_NOINLINE inline
 #define WG_CONSTANT static const
 
 #define WG_SHARED(T, s) T& s = *static_cast<T*>(wg_emulator::shared(sizeof(T), __FILE__, __LINE__))
@@ -94,6 +95,15 @@ inline float wg_float(u32 bits) {
     float v;
     memcpy(&v, &bits, 4);
     return v;
+}
+inline float wg_max(float v, float than) { return v > than ? v : than; }
+// The exponent is rebased by an exact multiplication with 2^112, which also normalises subnormals; infinities
+// and NaN then get their exponent back.
+inline float wg_half(u16 half) {
+    const u32 magnitude = (u32)(half & 0x7fff) << 13;
+    const u32 rebased = wg_bits(wg_float(magnitude) * wg_float(0x77800000u));
+    const u32 special = magnitude >= 0x0f800000u ? 0x7f800000u : 0;
+    return wg_float(rebased | special | (u32)(half & 0x8000) << 16);
 }
 inline u32 wg_popc(u32 v) { return (u32)__builtin_popcount(v); }
 inline u32 wg_ffs(u32 v) { return (u32)__builtin_ffs((int)v); }

@@ -6,9 +6,12 @@
 //!
 //! `unsafe` is allowed here, each block with the reason why it is sound.
 
+pub mod adjust;
 pub mod arena;
 pub mod driver;
 pub mod emulated;
+pub mod layout;
+pub mod sample;
 pub mod selftest;
 
 pub use driver::{Buffer, Driver, Launch};

@@ -56,7 +56,8 @@ impl Row {
         }
     }
 
-    fn of(values: Vec<f32>, format: usize) -> Row {
+    /// `values` rounded to a format: 0 f32, 1 f16, 2 bf16.
+    pub fn of(values: Vec<f32>, format: usize) -> Row {
         match format {
             0 => Row::F32(values),
             1 => Row::F16(values.into_iter().map(f16::from_f32).collect()),
@@ -67,6 +68,12 @@ impl Row {
 
 /// Logits of many shapes, with ties, special values and extremes.
 pub fn row(random: &mut Random, width: usize) -> Row {
+    let values = values(random, width);
+    Row::of(values, random.below(3))
+}
+
+/// As [`row`], before rounding to a format.
+pub fn values(random: &mut Random, width: usize) -> Vec<f32> {
     let shape = random.below(9);
     let spread = random.pick(&[0.01, 0.5, 2.0, 6.0, 30.0]);
     let levels = random.pick(&[1.0, 4.0, 64.0]);
@@ -102,7 +109,7 @@ pub fn row(random: &mut Random, width: usize) -> Row {
     if random.chance(3) {
         values.fill(random.pick(&[f32::NAN, f32::NEG_INFINITY, f32::INFINITY]));
     }
-    Row::of(values, random.below(3))
+    values
 }
 
 /// Legal ids, ascending.

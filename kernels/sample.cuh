@@ -1,46 +1,39 @@
-// The step's parameters, its shared memory, and how its work is dealt out.
+// What sampling a batch needs: parameters, shared memory, and how its work is dealt out.
 #pragma once
 
 #include "block.cuh"
+#include "philox.cuh"
 #include "tile.cuh"
 
 // Rows of one launch, and tiles of a row.
-#define WG_MAX_ROWS 4096u
+#define WG_MAX_ROWS 2048u
 #define WG_MAX_TILES 512u
 #define WG_ID_BITS 19u  // of an id below WG_MAX_TILES * WG_TILE
 
 // A row of a list costs about as much of a block's time as this many tiles.
 #define WG_LIST_TILES 8u
 
-// src/device/step.rs makes it, and checks it. Addresses are of device memory.
-struct StepParams {
+// src/device/sample.rs makes it, and checks it. Addresses are of device memory.
+struct SampleParams {
     u64 logits;       // [rows] of `width`, `stride` elements apart
     u64 stride;       // in elements
-    u64 rows;         // u32 [row_count]: slot of each row, WG_INACTIVE = none
+    u64 rows;         // u32 [row_count]: slot of each row; at or beyond slot_count: none
     u64 results;      // RowResult [row_count]
     u64 tops;         // TopToken [row_count][WG_TOP_MAX], 0 = not wanted
-    u64 slots;        // Slot [slots]
-    u64 legal_heads;  // LegalHead [slots]
-    u64 legal_ids;    // u32 [slots][WG_LIST_CAP]
-    u64 legal_words;  // u32 [slots][words]
+    u64 slots;        // Slot [slot_count]
+    u64 legal_heads;  // LegalHead [slot_count]
+    u64 legal_ids;    // u32 [slot_count][WG_LIST_CAP]
+    u64 legal_words;  // u32 [slot_count][words]
     u64 records;      // TileRecord [row_count][tiles]
     u64 tickets;      // u32 [row_count], 0 before and after every launch
-    u64 stops;        // u32 [stop_count]: stop tokens
-    u64 vocabulary;   // address of the vocabulary's block, for slots with a grammar
-    u64 levels;       // Level [slots][max_levels]
-    u64 history;      // history ring [slots][keep] of a Snapshot and max_levels levels
     u32 row_count;
+    u32 slot_count;
     u32 width;
     u32 tiles;  // ceil(width / 1024)
-    u32 words;  // stride of legal_words
-    u32 group;  // least tiles a block takes, so that small batches do not crowd a ticket
-    u32 stop_count;
-    u32 keep;
-    u32 max_levels;
-    u32 slot_count;
-    u32 reserved;
+    u32 words;  // stride of legal_words, at least ceil(width / 32)
+    u32 group;  // least tiles a block takes, so that a small batch does not crowd a ticket
 };
-static_assert(sizeof(StepParams) == 160, "device::step::StepParams");
+static_assert(sizeof(SampleParams) == 112, "device::sample::SampleParams");
 
 // Mass of a row by distance from its maximum, or by a digit of the order.
 #define WG_BINS 512u
@@ -58,7 +51,7 @@ struct ListShared {
     u64 sums[WG_LIST_CAP];    // and sum of the kept weights
 };
 
-struct StepShared {
+struct SampleShared {
     union {
         float stage[WG_BLOCK_WARPS][WG_TILE];
         ListShared list;
@@ -79,8 +72,11 @@ struct StepShared {
     u32 finished;  // rows of a block's share whose last ticket it took
 };
 
+// Below the 48 KiB that a block may have without asking.
+static_assert(sizeof(SampleShared) == 48248, "device::sample::SHARED");
+
 template <u32 FORMAT>
-WG_DEVICE Row make_row(const StepParams& p, u32 row, u32 slot_index, bool bitmap) {
+WG_DEVICE Row make_row(const SampleParams& p, u32 row, u32 slot_index, bool bitmap) {
     const Slot* slot = (const Slot*)p.slots + slot_index;
     Row view;
     view.logits = (const u8*)p.logits + (u64)row * p.stride * (FORMAT == WG_F32 ? 4 : 2);
@@ -108,7 +104,7 @@ WG_DEVICE bool scan_weighs(const Slot* slot, u32 width) {
 
 // Sorts the rows into wide ones, lists and inactive ones. Every block does this for itself, and must come to
 // the same answer: it looks at nothing that a launch changes.
-WG_DEVICE void deal_rows(const StepParams& p, StepShared& s) {
+WG_DEVICE void deal_rows(const SampleParams& p, SampleShared& s) {
     const u32 words = (p.row_count + 31) / 32;
     for (u32 first = 0; first < words * 32; first += WG_BLOCK_THREADS) {
         const u32 row = first + WG_THREAD;

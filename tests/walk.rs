@@ -160,3 +160,49 @@ fn merged_keys_come_in_the_order_of_their_first_appearance() {
     assert_eq!(common::accepts(&g, r#"{"z":1,"a":2}"#), Ok(()));
     assert_eq!(common::accepts(&g, r#"{"a":2,"z":1}"#), Err(9));
 }
+
+/// One constant, two references, a pair of subschemas: each met twice, the second time in another order.
+#[test]
+fn merged_keys_have_the_order_of_their_own_object() {
+    let schema = json!({
+        "$defs": {
+            "ab": {"properties": {"a": {}, "b": {}}},
+            "cd": {"properties": {"c": {}, "d": {}}},
+            "in_ab": {"properties": {"in": {"$ref": "#/$defs/ab"}}},
+            "in_cd": {"properties": {"in": {"$ref": "#/$defs/cd"}}},
+        },
+        "properties": {
+            "const": {"const": {"b": 1, "a": 2}},
+            "own": {"properties": {"a": {}, "b": {}}, "anyOf": [{"const": {"b": 1, "a": 2}}]},
+            "one": {"$ref": "#/$defs/ab", "anyOf": [{"$ref": "#/$defs/cd"}]},
+            "two": {"$ref": "#/$defs/cd", "anyOf": [{"$ref": "#/$defs/ab"}]},
+            "inner one": {"$ref": "#/$defs/in_ab", "anyOf": [{"$ref": "#/$defs/in_cd"}]},
+            "inner two": {"$ref": "#/$defs/in_cd", "anyOf": [{"$ref": "#/$defs/in_ab"}]},
+            "either": {"type": "object", "anyOf": [{"$ref": "#/$defs/cd"}, {"$ref": "#/$defs/ab"}]},
+        },
+    });
+    let g = compile(&schema, &Options::default()).unwrap();
+    for text in [
+        r#"{"const":{"b":1,"a":2}}"#,
+        r#"{"own":{"a":2,"b":1}}"#,
+        r#"{"one":{"a":1,"b":2,"c":3,"d":4}}"#,
+        r#"{"two":{"c":3,"d":4,"a":1,"b":2}}"#,
+        r#"{"inner one":{"in":{"a":1,"b":2,"c":3,"d":4}}}"#,
+        r#"{"inner two":{"in":{"c":3,"d":4,"a":1,"b":2}}}"#,
+        // Alternatives that stand by themselves keep their own orders.
+        r#"{"either":{"c":3,"d":4,"b":1,"a":2}}"#,
+        r#"{"either":{"a":3,"b":4,"d":1,"c":2}}"#,
+    ] {
+        assert_eq!(common::accepts(&g, text), Ok(()), "{text}");
+    }
+    for text in [
+        r#"{"const":{"a"#,
+        r#"{"own":{"b":1,"#,
+        r#"{"one":{"c":3,"d":4,"a":"#,
+        r#"{"two":{"a":1,"c":3,"b":"#,
+        r#"{"inner one":{"in":{"c":3,"a":"#,
+        r#"{"inner two":{"in":{"a":1,"c":"#,
+    ] {
+        assert!(common::accepts(&g, text).is_err_and(|read| read < text.len()), "{text}");
+    }
+}

@@ -167,7 +167,7 @@ impl Explorer<'_> {
     fn without_items(&mut self, f: Formula) -> Formula {
         self.formulas.map(f, &mut |_, atom| match atom {
             Atom::Array(_) => ALWAYS,
-            Atom::Count { min, .. } => (min == 0).into(),
+            Atom::Count(range) => (range.min == 0).into(),
             other => unreachable!("{other:?} is no atom of an array"),
         })
     }

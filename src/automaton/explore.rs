@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::formula::{ALWAYS, Formula, Formulas, NEVER, Node as F};
 use super::machine::{Indent, Label};
+use super::order::{Order, appearance};
 use super::raw::*;
 use super::{KeyOrder, Options, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +27,11 @@ pub(crate) struct Explorer<'a> {
     /// Per node, when it first appears in the schema: ids follow the order of lowering, in which what is
     /// referred to comes first.
     pub appearance: Vec<u32>,
+    /// What [`Atom::Ordered`] numbers.
+    pub orders: Vec<Order>,
+    pub order_ids: FxHashMap<Order, u32>,
+    /// Per node, its object assertions in order.
+    pub assertions: FxHashMap<NodeId, Order>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
     values: FxHashMap<NodeId, Formula>,
     restricted: FxHashMap<(Formula, Kind), Formula>,
@@ -67,6 +73,9 @@ impl<'a> Explorer<'a> {
             frames: Vec::new(),
             sites: Vec::new(),
             appearance: appearance(ir),
+            orders: Vec::new(),
+            order_ids: FxHashMap::default(),
+            assertions: FxHashMap::default(),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
@@ -108,7 +117,9 @@ impl<'a> Explorer<'a> {
             Node::False => NEVER,
             Node::And(list) => {
                 let list = operands(self, list)?;
-                self.formulas.and(list)
+                let f = self.formulas.and(list);
+                let order = self.assertions(id);
+                self.ordered(f, &order)
             }
             Node::Or(list) => {
                 let list = operands(self, list)?;
@@ -138,15 +149,18 @@ impl<'a> Explorer<'a> {
             _ => TypeSet::OBJECT,
         };
         let done = self.formulas.map(f, &mut |formulas, atom| {
-            let Atom::Leaf(node) = atom else { unreachable!("a value not begun has only leaves") };
+            let node = match atom {
+                Atom::Leaf(node) => node,
+                Atom::Ordered(_) if kind == Kind::Object => return formulas.atom(atom),
+                Atom::Ordered(_) => return ALWAYS,
+                other => unreachable!("a value not begun has only leaves, not {other:?}"),
+            };
             match ir.node(node) {
                 Node::Type(set) => set.contains(types).into(),
                 Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
                     (*b == (kind == Kind::True)).into()
                 }
-                Node::Length(r) if kind == Kind::String => {
-                    formulas.atom(Atom::Count { min: r.min, max: r.max })
-                }
+                Node::Length(r) if kind == Kind::String => formulas.atom(Atom::Count(*r)),
                 Node::String(i) if kind == Kind::String => {
                     let start = ir.strings[*i as usize].start;
                     if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa: *i, state: start }) }
@@ -161,12 +175,13 @@ impl<'a> Explorer<'a> {
                         return NEVER;
                     }
                     let array = formulas.atom(Atom::Array(node));
-                    let count = formulas.atom(Atom::Count { min: a.items.min, max: a.items.max });
-                    formulas.and([array, if a.items == crate::ir::Range::ANY { ALWAYS } else { count }])
+                    let count = formulas.atom(Atom::Count(a.items));
+                    formulas.and([array, count])
                 }
                 _ => ALWAYS,
             }
         });
+        let done = self.settle_order(done);
         self.restricted.insert((f, kind), done);
         done
     }
@@ -478,9 +493,9 @@ impl<'a> Explorer<'a> {
         let mut starts = vec![0];
         for &f in verdicts {
             self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Count { min, max } = atom {
-                    starts.push(min.saturating_sub(offset));
-                    starts.push(max.saturating_add(1).saturating_sub(offset));
+                if let Atom::Count(range) = atom {
+                    starts.push(range.min.saturating_sub(offset));
+                    starts.push(range.max.saturating_add(1).saturating_sub(offset));
                 }
             });
         }
@@ -493,7 +508,7 @@ impl<'a> Explorer<'a> {
                 .iter()
                 .map(|&f| {
                     self.formulas.evaluate(f, &mut |atom| match atom {
-                        Atom::Count { min, max } => min <= units && (units <= max || max == u32::MAX),
+                        Atom::Count(range) => range.contains(units),
                         other => unreachable!("{other:?} is undecided at the end of a frame"),
                     })
                 })
@@ -581,27 +596,4 @@ impl Expansion {
             self.edges.push((byte, byte, Edge::Leave { exit, read: true }));
         }
     }
-}
-
-/// Numbers the nodes in the order of a walk from the root that takes operands, members and items in turn.
-fn appearance(ir: &Ir) -> Vec<u32> {
-    let mut order = vec![u32::MAX; ir.nodes.len()];
-    let mut next = 0;
-    let mut todo = vec![ir.root];
-    while let Some(id) = todo.pop() {
-        let id = ir.resolve(id);
-        if order[id.0 as usize] != u32::MAX {
-            continue;
-        }
-        order[id.0 as usize] = next;
-        next += 1;
-        let parts: Vec<NodeId> = match ir.node(id) {
-            Node::And(list) | Node::Or(list) => list.to_vec(),
-            Node::Object(o) => o.properties.iter().map(|p| p.schema).chain([o.additional]).collect(),
-            Node::Array(a) => a.prefix.iter().copied().chain([a.rest]).collect(),
-            _ => Vec::new(),
-        };
-        todo.extend(parts.into_iter().rev());
-    }
-    order
 }

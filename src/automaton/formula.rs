@@ -6,8 +6,14 @@
 //! absorbed. Two frame states are the same state iff their formulas have the same id.
 //!
 //! Formulas are monotone (no negation): whatever is judged negatively is given an atom of its own.
+//!
+//! Atoms that hold on a range of counts imply each other: ranges intersect under *and*, unite under
+//! *or*, and a contained one is absorbed. Without that, alternatives that differ in their ranges alone
+//! would be told apart for ever: `n ≥ 0 ∨ n ≥ 3` would not be the constant it is.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::ir::Range;
 
 /// A formula. Equal ids are equal formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,15 +51,25 @@ pub(crate) enum Node<A> {
     Or(Box<[Formula]>),
 }
 
+/// What formulas are made of.
+pub(crate) trait Alternative: Copy + Eq + std::hash::Hash {
+    /// If the atom says that the count lies in a range: that range.
+    fn range(self) -> Option<Range>;
+    /// The atom which says that the count lies in `range`.
+    fn within(range: Range) -> Self;
+}
+
 /// The arena of all formulas over atoms of type `A`.
 pub(crate) struct Formulas<A> {
     nodes: Vec<Node<A>>,
+    /// Per node, whether it or one of its operands is a range of counts.
+    counts: Vec<bool>,
     ids: FxHashMap<Node<A>, Formula>,
 }
 
-impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
+impl<A: Alternative> Formulas<A> {
     pub fn new() -> Self {
-        Formulas { nodes: vec![Node::Never, Node::Always], ids: FxHashMap::default() }
+        Formulas { nodes: vec![Node::Never, Node::Always], counts: vec![false; 2], ids: FxHashMap::default() }
     }
 
     pub fn node(&self, f: Formula) -> &Node<A> {
@@ -65,6 +81,11 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
             return id;
         }
         let id = Formula(self.nodes.len() as u32);
+        self.counts.push(match &node {
+            Node::Never | Node::Always => false,
+            Node::Atom(a) => a.range().is_some(),
+            Node::And(list) | Node::Or(list) => list.iter().any(|&f| self.range(f).is_some()),
+        });
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
         id
@@ -96,6 +117,12 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
                 _ => list.push(f),
             }
         }
+        if list.iter().any(|f| self.counts[f.0 as usize]) {
+            let decided = if conjunction { self.intersect(&mut list) } else { self.unite(&mut list) };
+            if decided {
+                return absorbing;
+            }
+        }
         list.sort_unstable();
         list.dedup();
         self.absorb(&mut list, conjunction);
@@ -107,7 +134,79 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
         }
     }
 
-    /// `x ∨ (x ∧ y)` is `x`; `x ∧ (x ∨ y)` is `x`.
+    fn range(&self, f: Formula) -> Option<Range> {
+        match self.node(f) {
+            Node::Atom(a) => a.range(),
+            _ => None,
+        }
+    }
+
+    /// Replaces the ranges among the operands of an *and* by the one they have in common; whether there
+    /// is none.
+    fn intersect(&mut self, list: &mut Vec<Formula>) -> bool {
+        let mut common = Range::ANY;
+        list.retain(|&f| match self.range(f) {
+            Some(r) => {
+                common = Range { min: common.min.max(r.min), max: common.max.min(r.max) };
+                false
+            }
+            None => true,
+        });
+        if common != Range::ANY {
+            list.push(self.atom(A::within(common)));
+        }
+        common.min > common.max
+    }
+
+    /// Unites the ranges among the operands of an *or*, and those of operands that differ in nothing
+    /// else: `(x ∧ r) ∨ (x ∧ s)` is `x ∧ (r ∪ s)`. Whether every count is in one.
+    fn unite(&mut self, list: &mut Vec<Formula>) -> bool {
+        // What a range is conjoined with, in order of appearance.
+        let mut parts: Vec<(Box<[Formula]>, Vec<Range>)> = Vec::new();
+        let mut places: FxHashMap<Box<[Formula]>, usize> = FxHashMap::default();
+        list.retain(|&f| {
+            if !self.counts[f.0 as usize] {
+                return true;
+            }
+            let (others, range): (Box<[Formula]>, _) = match self.node(f) {
+                Node::Atom(_) => (Box::default(), self.range(f)),
+                Node::And(all) => (
+                    all.iter().copied().filter(|&g| self.range(g).is_none()).collect(),
+                    all.iter().find_map(|&g| self.range(g)),
+                ),
+                _ => return true,
+            };
+            let range = range.expect("it counts");
+            let at = *places.entry(others.clone()).or_insert(parts.len());
+            if at == parts.len() {
+                parts.push((others, Vec::new()));
+            }
+            parts[at].1.push(range);
+            false
+        });
+        for (others, ranges) in parts {
+            for range in union(ranges) {
+                let range = if range == Range::ANY { ALWAYS } else { self.atom(A::within(range)) };
+                let f = self.combine(others.iter().copied().chain([range]), true);
+                if f == ALWAYS {
+                    return true;
+                }
+                list.push(f);
+            }
+        }
+        // Without its range an operand may be a disjunction itself.
+        if list.iter().any(|&f| matches!(self.node(f), Node::Or(_))) {
+            let flat = list.iter().flat_map(|&f| match self.node(f) {
+                Node::Or(inner) => inner.to_vec(),
+                _ => vec![f],
+            });
+            *list = flat.collect();
+            return self.unite(list);
+        }
+        false
+    }
+
+    /// `x ∨ (x ∧ y)` is `x`; `x ∧ (x ∨ y)` is `x`; a range stands for all that it implies.
     fn absorb(&self, list: &mut Vec<Formula>, conjunction: bool) {
         let inner = |f: Formula| match self.node(f) {
             Node::Or(inner) if conjunction => Some(inner),
@@ -118,9 +217,18 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
             return;
         }
         let all = list.clone();
+        let has = |big: &[Formula], part: Formula| {
+            big.binary_search(&part).is_ok()
+                || self.range(part).is_some_and(|r| {
+                    big.iter().filter_map(|&g| self.range(g)).any(|q| {
+                        let (small, large) = if conjunction { (r, q) } else { (q, r) };
+                        large.min <= small.min && small.max <= large.max
+                    })
+                })
+        };
         let includes = |big: &[Formula], small: Formula| match inner(small) {
-            None => big.binary_search(&small).is_ok(),
-            Some(parts) => parts.len() < big.len() && parts.iter().all(|p| big.binary_search(p).is_ok()),
+            None => has(big, small),
+            Some(parts) => parts.len() <= big.len() && parts.iter().all(|&p| has(big, p)),
         };
         list.retain(|&f| match inner(f) {
             None => true,
@@ -210,9 +318,41 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
     }
 }
 
+/// The fewest ranges that hold the same counts, ascending.
+fn union(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_unstable_by_key(|r| r.min);
+    let mut merged: Vec<Range> = Vec::with_capacity(ranges.len());
+    for r in ranges {
+        match merged.last_mut() {
+            Some(last) if r.min <= last.max.saturating_add(1) => last.max = last.max.max(r.max),
+            _ => merged.push(r),
+        }
+    }
+    merged
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Atoms below 100 are free, the others are ranges of counts below 10.
+    impl Alternative for u32 {
+        fn range(self) -> Option<Range> {
+            let digit = |n: u32| if n == 9 { u32::MAX } else { n };
+            (self >= 100).then(|| Range { min: self / 10 % 10, max: digit(self % 10) })
+        }
+
+        fn within(range: Range) -> Self {
+            100 + 10 * range.min + range.max.min(9)
+        }
+    }
+
+    fn holds(f: &Formulas<u32>, formula: Formula, bits: u32, count: u32) -> bool {
+        f.evaluate(formula, &mut |a| match a.range() {
+            Some(r) => r.contains(count),
+            None => bits >> a & 1 == 1,
+        })
+    }
 
     #[test]
     fn constants_fold_and_operands_merge() {
@@ -239,6 +379,68 @@ mod tests {
         assert_eq!(f.and([a, a_or_b]), a);
         let kept = f.or([ab, c]);
         assert_ne!(kept, c);
+    }
+
+    #[test]
+    fn ranges_of_counts_merge() {
+        let mut f = Formulas::new();
+        let (a, b) = (f.atom(1u32), f.atom(2));
+        let range = |f: &mut Formulas<u32>, min, max| f.atom(u32::within(Range { min, max }));
+        let (low, mid, high) = (range(&mut f, 0, 3), range(&mut f, 2, 5), range(&mut f, 4, u32::MAX));
+        let far = range(&mut f, 7, 8);
+        assert_eq!(f.or([low, high]), ALWAYS);
+        assert_eq!(f.and([low, high]), NEVER);
+        assert_eq!(f.or([low, mid]), range(&mut f, 0, 5));
+        assert_eq!(f.and([low, mid]), range(&mut f, 2, 3));
+        assert!(matches!(f.or([low, far]), either if f.node(either) == &Node::Or([low, far].into())));
+        // An alternative that holds on fewer counts is absorbed, however it is restricted further.
+        let (a_mid, a_low, within) = (f.and([a, mid]), f.and([a, low]), range(&mut f, 1, 6));
+        assert_eq!(f.or([within, a_mid]), within);
+        assert_eq!(f.or([a_low, a_mid]), {
+            let all = range(&mut f, 0, 5);
+            f.and([a, all])
+        });
+        let a_high = f.and([a, high]);
+        assert_eq!(f.or([a_low, a_high, b]), f.or([a, b]));
+        let or_mid = f.or([a, within]);
+        assert_eq!(f.and([mid, or_mid]), mid);
+    }
+
+    #[test]
+    fn random_formulas_keep_their_meaning() {
+        let mut random = 1u64;
+        let mut below = |n: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % n
+        };
+        let mut f = Formulas::new();
+        for _ in 0..2_000 {
+            let mut known: Vec<(Formula, Vec<bool>)> = Vec::new();
+            let judge =
+                |f: &Formulas<u32>, g| (0..8 * 12).map(|i| holds(f, g, i % 8, i / 8)).collect::<Vec<bool>>();
+            for _ in 0..5 {
+                let (x, y) = (below(9) as u32, below(10) as u32);
+                let range = Range { min: x.min(y), max: if x.max(y) == 9 { u32::MAX } else { x.max(y) } };
+                let a = if below(2) == 0 { below(3) as u32 } else { u32::within(range) };
+                let g = f.atom(a);
+                known.push((g, judge(&f, g)));
+            }
+            for _ in 0..8 {
+                let picked: Vec<usize> =
+                    (0..2 + below(2)).map(|_| below(known.len() as u64) as usize).collect();
+                let conjunction = below(2) == 0;
+                let operands: Vec<Formula> = picked.iter().map(|&i| known[i].0).collect();
+                let made = if conjunction { f.and(operands) } else { f.or(operands) };
+                let want: Vec<bool> = (0..8 * 12)
+                    .map(|i| {
+                        let mut all = picked.iter().map(|&p| known[p].1[i]);
+                        if conjunction { all.all(|b| b) } else { all.any(|b| b) }
+                    })
+                    .collect();
+                assert_eq!(judge(&f, made), want, "{:?}", f.node(made));
+                known.push((made, want));
+            }
+        }
     }
 
     #[test]

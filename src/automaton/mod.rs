@@ -26,6 +26,7 @@ mod listing;
 pub mod machine;
 mod member;
 mod object;
+mod order;
 mod raw;
 pub mod string;
 mod text;

@@ -2,17 +2,22 @@
 //!
 //! An entry is a set of *tracks*. A track has a *shape*, the one order in which its declared names may
 //! be written, a position in it, and a formula over the object assertions not violated so far. The
-//! operands of a disjunction are tracks of their own, each with the order of its own schema; a
-//! conjunction is one track over one merged order: names in order of first appearance, names that
-//! are only required after them, undeclared names last. With the order fixed, the position alone
-//! tells which required names are missing, so an assertion needs no state of its own.
+//! operands of a disjunction are tracks of their own, each with the order of its own schema, but those
+//! with the same names in the same order are one; a conjunction is one track over one merged order: names
+//! in order of first appearance, names that are only required after them, undeclared names last. With the
+//! order fixed, the position alone tells which required names are missing, so an assertion needs no state
+//! of its own.
+//!
+//! A track that holds whatever follows leaves nothing to judge; the tracks beside it only allow other
+//! orders and the names it has skipped. Which of n such tracks are left is 2^n states, so of more than
+//! [`MAX_FOLLOWED`] one that holds is followed alone ([`ObjectData::entry`]).
 //!
 //! With free key order there is no position; a register of seen keys, one bit a name, says what may
 //! still come and what is missing.
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::explore::{Expansion, Explorer};
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
@@ -29,14 +34,29 @@ pub(crate) struct Track {
     /// Names before this position can no longer be written.
     pub position: u32,
     pub holds: Formula,
+    /// Whether a name before the position was not written. Kept only where it decides what is followed.
+    pub skipped: bool,
+}
+
+/// Alternatives that agree in their names and the order of these.
+struct Alike {
+    names: Vec<u32>,
+    /// Their assertions, as a list and as a set.
+    nodes: Vec<NodeId>,
+    assertions: FxHashSet<NodeId>,
+    formulas: Vec<Formula>,
 }
 
 /// The order in which one conjunction's names are written.
 pub(crate) struct Shape {
     /// Indices into [`ObjectData::names`].
     names: Vec<u32>,
+    /// The object assertions, in order of appearance.
+    nodes: Vec<NodeId>,
     /// Per object assertion of the shape, how it sees each of the names.
     views: FxHashMap<NodeId, View>,
+    /// Whether it is one of so many that a track that holds is followed alone.
+    commits: bool,
 }
 
 /// How one assertion sees the names of a shape.
@@ -67,7 +87,7 @@ pub(crate) struct ObjectData {
     pub tries: Tries,
     pub tracks: Vec<Track>,
     track_ids: FxHashMap<Track, u32>,
-    trie_of: FxHashMap<(u32, u32, Formula), TrieId>,
+    trie_of: FxHashMap<Track, TrieId>,
 }
 
 impl ObjectData {
@@ -77,10 +97,28 @@ impl ObjectData {
             self.tracks.len() as u32 - 1
         })
     }
+
+    /// The entry of these tracks. Of many, what holds without a name skipped can write all that the others
+    /// could and is followed alone; what holds otherwise is followed beside those that have skipped nothing.
+    pub fn entry(&self, tracks: impl IntoIterator<Item = u32>) -> Box<[u32]> {
+        let mut ids: Vec<u32> = tracks.into_iter().collect();
+        let at = |id: u32| self.tracks[id as usize];
+        let holding = ids.iter().filter(|&&id| at(id).holds == ALWAYS);
+        let best = holding.copied().min_by_key(|&id| (at(id).skipped, at(id).position, at(id).shape));
+        if let Some(best) = best.filter(|&id| self.shapes[at(id).shape as usize].commits) {
+            ids.retain(|&id| id == best || at(best).skipped && !at(id).skipped);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into()
+    }
 }
 
 /// The shape of any object: no names, nothing asserted. Always shape 0.
 const ANY: u32 = 0;
+
+/// Most orders of names that are all followed to the end.
+const MAX_FOLLOWED: usize = 4;
 
 /// Most sets of names told apart at `}` with free key order.
 const MAX_COMBINATIONS: usize = 256;
@@ -102,7 +140,12 @@ impl Explorer<'_> {
     pub fn object_start(&mut self, frame: FrameId) -> Result<Tracks> {
         let key = self.frames[frame as usize].key.clone();
         let mut data = ObjectData::default();
-        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default() });
+        data.shapes.push(Shape {
+            names: Vec::new(),
+            nodes: Vec::new(),
+            views: FxHashMap::default(),
+            commits: false,
+        });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
         for &entry in &key.entries {
@@ -110,10 +153,30 @@ impl Explorer<'_> {
                 F::Or(list) => list.to_vec(),
                 _ => vec![entry],
             };
-            let mut tracks = Vec::with_capacity(alternatives.len());
+            // Alternatives with the same names in the same order are one.
+            let mut orders: Vec<Alike> = Vec::new();
+            let mut known: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
             for f in alternatives {
-                let shape = self.shape(f, &mut data, &mut name_ids);
-                data.shapes.push(shape);
+                let (nodes, f) = self.take_order(f);
+                let names = self.names(&nodes, &mut data, &mut name_ids);
+                let at = *known.entry(names.clone()).or_insert(orders.len());
+                if at == orders.len() {
+                    let assertions = nodes.iter().copied().collect();
+                    orders.push(Alike { names, nodes, assertions, formulas: vec![f] });
+                } else {
+                    let alike = &mut orders[at];
+                    let new: Vec<NodeId> =
+                        nodes.into_iter().filter(|&n| !alike.assertions.contains(&n)).collect();
+                    alike.assertions.extend(&new);
+                    alike.nodes.extend(new);
+                    alike.formulas.push(f);
+                }
+            }
+            let commits = orders.len() > MAX_FOLLOWED;
+            let mut tracks = Vec::with_capacity(orders.len());
+            for order in orders {
+                let f = self.formulas.or(order.formulas);
+                data.shapes.push(self.shape(order.nodes, order.names, &name_ids, commits));
                 tracks.push((data.shapes.len() as u32 - 1, f));
             }
             entries.push(tracks);
@@ -130,33 +193,30 @@ impl Explorer<'_> {
         self.frames[frame as usize].object = Some(data);
         let mut start = Vec::with_capacity(entries.len() + 1);
         for tracks in entries {
-            let ids = tracks
-                .into_iter()
-                .filter_map(|(shape, f)| self.settled_track(frame, Track { shape, position: 0, holds: f }));
+            let ids = tracks.into_iter().filter_map(|(shape, f)| {
+                self.settled_track(frame, Track { shape, position: 0, holds: f, skipped: false })
+            });
             let ids: Vec<u32> = ids.collect();
-            start.push(sorted(ids));
+            start.push(self.object_data(frame).entry(ids));
         }
         if key.keep_false {
-            let any = self.object_data(frame).track(Track { shape: ANY, position: 0, holds: ALWAYS });
+            let any = self.object_data(frame).track(Track {
+                shape: ANY,
+                position: 0,
+                holds: ALWAYS,
+                skipped: false,
+            });
             start.push([any].into());
         }
         Ok(start.into())
     }
 
-    fn shape(&self, f: Formula, data: &mut ObjectData, ids: &mut FxHashMap<Arc<str>, u32>) -> Shape {
-        let mut nodes: Vec<NodeId> = Vec::new();
-        self.formulas.atoms(f, &mut |atom| {
-            if let Atom::Object(node) = atom
-                && !nodes.contains(&node)
-            {
-                nodes.push(node);
-            }
-        });
-        nodes.sort_unstable_by_key(|node| self.appearance[node.0 as usize]);
+    /// The names that assertions declare, in order: those merely required last.
+    fn names(&self, nodes: &[NodeId], data: &mut ObjectData, ids: &mut FxHashMap<Arc<str>, u32>) -> Vec<u32> {
         let mut names = Vec::new();
-        let mut position: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut listed: FxHashSet<u32> = FxHashSet::default();
         for declared in [true, false] {
-            for &node in &nodes {
+            for &node in nodes {
                 let o = self.object_assertion(node);
                 let (own, only_required) = o.properties.split_at(o.declared as usize);
                 for p in if declared { own } else { only_required } {
@@ -164,15 +224,25 @@ impl Explorer<'_> {
                         data.names.push((p.name.clone(), pattern::canonical_spelling(&p.name)));
                         data.names.len() as u32 - 1
                     });
-                    position.entry(id).or_insert_with(|| {
+                    if listed.insert(id) {
                         names.push(id);
-                        names.len() as u32 - 1
-                    });
+                    }
                 }
             }
         }
+        names
+    }
+
+    fn shape(
+        &self,
+        nodes: Vec<NodeId>,
+        names: Vec<u32>,
+        ids: &FxHashMap<Arc<str>, u32>,
+        commits: bool,
+    ) -> Shape {
+        let position: FxHashMap<u32, u32> = names.iter().zip(0..).map(|(&name, at)| (name, at)).collect();
         let views = nodes.iter().map(|&node| (node, self.view(node, &names, ids, &position))).collect();
-        Shape { names, views }
+        Shape { names, nodes, views, commits }
     }
 
     fn view(
@@ -221,12 +291,17 @@ impl Explorer<'_> {
             NextKey::Declared(at) => (track.position, at),
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
+        let commits = shape.commits;
         let mut nodes = Vec::new();
         self.formulas.atoms(track.holds, &mut |atom| {
             if let Atom::Object(node) = atom {
                 nodes.push(node);
             }
         });
+        if nodes.len() > 1 {
+            let left: FxHashSet<NodeId> = nodes.into_iter().collect();
+            nodes = shape.nodes.iter().copied().filter(|n| left.contains(n)).collect();
+        }
         let mut seen = Vec::with_capacity(nodes.len());
         for &node in &nodes {
             let view = &shape.views[&node];
@@ -237,7 +312,11 @@ impl Explorer<'_> {
             ));
         }
         let mut after = Vec::with_capacity(nodes.len());
+        let mut order: Vec<NodeId> = Vec::new();
         for (&node, (missed, schema)) in nodes.iter().zip(seen) {
+            if nodes.len() > 1 && !missed {
+                order.extend(&*self.assertions(schema));
+            }
             let value = if missed { NEVER } else { self.value(schema, 0)? };
             let atom = self.formulas.atom(Atom::Object(node));
             after.push(match value {
@@ -258,15 +337,16 @@ impl Explorer<'_> {
             NextKey::Declared(at) => at + 1,
             NextKey::Open => to,
         };
-        let holds = self.group(holds);
-        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds }))
+        let grouped = self.group(holds);
+        let holds = self.order_verdicts(grouped, order);
+        let skipped = track.skipped || commits && from < to;
+        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds, skipped }))
     }
 
     /// The trie of keys that may come next on a track.
     pub fn trie(&mut self, frame: FrameId, track: u32) -> Result<TrieId> {
         let track = self.object_data(frame).tracks[track as usize];
-        let at = |t: &Track| (t.shape, t.position, t.holds);
-        if let Some(&known) = self.object_data(frame).trie_of.get(&at(&track)) {
+        if let Some(&known) = self.object_data(frame).trie_of.get(&track) {
             return Ok(known);
         }
         let names = self.object_data(frame).shapes[track.shape as usize].names.clone();
@@ -277,7 +357,7 @@ impl Explorer<'_> {
         let mut chain = vec![track];
         let mut rest = loop {
             let last = chain[chain.len() - 1];
-            if let Some(&known) = self.object_data(frame).trie_of.get(&at(&last)) {
+            if let Some(&known) = self.object_data(frame).trie_of.get(&last) {
                 chain.pop();
                 break Some(known);
             }
@@ -292,11 +372,12 @@ impl Explorer<'_> {
                         trie = data.tries.insert(trie, &spelled, Here::Forbidden);
                     }
                 }
-                data.trie_of.insert(at(&last), trie);
+                data.trie_of.insert(last, trie);
                 break Some(trie);
             }
             let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-            let views = &data.shapes[last.shape as usize].views;
+            let shape = &data.shapes[last.shape as usize];
+            let (views, skipped) = (&shape.views, shape.commits);
             let holds = self.formulas.map(last.holds, &mut |formulas, atom| match atom {
                 Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => {
                     NEVER
@@ -306,7 +387,7 @@ impl Explorer<'_> {
             if holds == NEVER {
                 break None;
             }
-            chain.push(Track { position: last.position + 1, holds, ..last });
+            chain.push(Track { position: last.position + 1, holds, skipped, ..last });
         };
         // … and back, inserting one name each.
         for track in chain.into_iter().rev() {
@@ -324,7 +405,7 @@ impl Explorer<'_> {
                 }
                 None => trie,
             };
-            data.trie_of.insert(at(&track), trie);
+            data.trie_of.insert(track, trie);
             rest = Some(trie);
         }
         Ok(rest.expect("the chain starts with a track that was not known"))
@@ -344,7 +425,7 @@ impl Explorer<'_> {
             };
             trie = data.tries.insert(trie, &spelled, here);
         }
-        self.object_data(frame).trie_of.insert((track.shape, track.position, track.holds), trie);
+        self.object_data(frame).trie_of.insert(track, trie);
         Ok(trie)
     }
 
@@ -365,13 +446,14 @@ impl Explorer<'_> {
                 if track.holds == NEVER {
                     continue;
                 }
-                match merged.iter_mut().find(|t| t.shape == track.shape && t.position == track.position) {
+                match merged.iter_mut().find(|t| Track { holds: track.holds, ..**t } == track) {
                     Some(same) => same.holds = self.formulas.or([same.holds, track.holds]),
                     None => merged.push(track),
                 }
             }
-            let ids: Vec<u32> = merged.into_iter().map(|t| self.object_data(frame).track(t)).collect();
-            result.push(sorted(ids));
+            let data = self.object_data(frame);
+            let ids: Vec<u32> = merged.into_iter().map(|t| data.track(t)).collect();
+            result.push(data.entry(ids));
         }
         result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
     }
@@ -492,13 +574,6 @@ fn too_many_combinations() -> Error {
         "more than {MAX_COMBINATIONS} combinations of required properties decide one object; use key order `schema`"
     );
     Error::new(ErrorKind::LimitExceeded, message)
-}
-
-/// A set of tracks as an entry of [`Tracks`].
-pub(crate) fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into()
 }
 
 /// The formulas that the tracks' verdicts wait for are collected from these.

@@ -1,6 +1,7 @@
 //! The device side: memory and kernels of a GPU, or of an emulated one.
 //!
-//! Everything above [`Driver`] is written once. [`emulated`] runs the kernels of `kernels/` on the host, one
+//! Everything above [`Driver`] is written once. [`cuda`] is a GPU; neither it nor a toolkit has to be there when the
+//! crate is built or run, and what is missing is said by an error. [`emulated`] runs the kernels of `kernels/` on the host, one
 //! fiber for each CUDA thread, and checks what a GPU would not; `docs/KERNELS.md` tells how it works and what it
 //! cannot see.
 //!
@@ -8,11 +9,13 @@
 
 pub mod adjust;
 pub mod arena;
+pub mod cuda;
 pub mod driver;
 pub mod emulated;
 pub mod layout;
 pub mod sample;
 pub mod selftest;
 
+pub use cuda::Cuda;
 pub use driver::{Buffer, Driver, Launch};
 pub use emulated::Emulated;

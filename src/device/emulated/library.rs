@@ -1,8 +1,11 @@
 //! Finding, loading and binding the library that `build.rs` made of `kernels/`.
 
 use std::ffi::{c_char, c_void};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use libloading::Library;
 
@@ -47,9 +50,13 @@ fn load() -> std::result::Result<Interface, String> {
             return Err(format!("there is no emulator: {}", env!("WG_EMULATOR_ABSENT")));
         }
         None => {
-            let name = format!("warpgrammar-emulator-{}.so", std::process::id());
+            let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+            let name = format!("warpgrammar-emulator-{}-{nanoseconds}.so", std::process::id());
             let path = std::env::temp_dir().join(name);
-            std::fs::write(&path, LIBRARY).map_err(|e| format!("{}: {e}", path.display()))?;
+            // A new file of ours, never one that somebody left there.
+            File::create_new(&path)
+                .and_then(|mut file| file.write_all(LIBRARY))
+                .map_err(|e| format!("{}: {e}", path.display()))?;
             (path, true)
         }
     };

@@ -5,6 +5,7 @@
 #include "sample.cu"
 
 #include "emulator/selftest.cu"
+#include "probe.cu"
 #ifndef __CUDACC__
 #include "emulator/faults.cu"
 #endif

@@ -9,6 +9,7 @@
 
 pub mod adjust;
 pub mod arena;
+pub mod check;
 pub mod cuda;
 pub mod driver;
 pub mod emulated;

@@ -1,7 +1,5 @@
 //! The sampling kernels, emulated: bit for bit what the reference and the CPU give.
 
-mod batch;
+mod arithmetic;
 mod equality;
-#[path = "../sampling/random.rs"]
-#[allow(dead_code)]
-mod random;
+mod spreads;

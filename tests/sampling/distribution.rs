@@ -8,7 +8,7 @@ use warpgrammar::sampling::{
     Draw, LegalSet, Logits, SamplingParams, TILE, TokenCounts, mass, total_mass, weight,
 };
 
-use crate::random::{Random, bitmap};
+use warpgrammar::device::check::random::{Random, bitmap};
 
 /// Softmax of the legal logits at a temperature, `[width]`.
 fn softmax(row: &[f32], legal: impl Fn(u32) -> bool, temperature: f64) -> Vec<f64> {

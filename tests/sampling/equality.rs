@@ -5,7 +5,7 @@ use warpgrammar::reference::sampler as reference;
 use warpgrammar::sampling::{Draw, LegalSet, Logits, Sampled, SamplingParams, TILE, TileRecord, TokenCounts};
 use warpgrammar::{ErrorKind, Result};
 
-use crate::random::{self, Random};
+use warpgrammar::device::check::random::{self, Random};
 
 /// A result as bits, so that −0, NaN and rounding count.
 #[derive(Debug, PartialEq)]

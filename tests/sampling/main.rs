@@ -2,5 +2,4 @@
 
 mod distribution;
 mod equality;
-mod random;
 mod truncation;

@@ -5,7 +5,7 @@ use warpgrammar::sampling::{
     Draw, ILLEGAL, LegalSet, Logits, RowParams, SamplingParams, TOP_P_OFF, TokenCounts,
 };
 
-use crate::random::Random;
+use warpgrammar::device::check::random::Random;
 
 /// Number kept, or `None` if rounding could decide.
 fn kept(z: &[f32], ranking: &[u32], params: &SamplingParams) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! Deterministic random rows, legal sets and parameters.
 
+use crate::sampling::{LegalSet, Logits, SamplingParams, TokenCounts};
 use half::{bf16, f16};
-use warpgrammar::sampling::{LegalSet, Logits, SamplingParams, TokenCounts};
 
 /// splitmix64.
 pub struct Random(pub u64);

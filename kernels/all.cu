@@ -2,6 +2,10 @@
 // emulator's compiler are given. A new file of kernels is one line here.
 #include "port.cuh"
 
+#include "advance.cu"
+#include "draft.cu"
+#include "legal.cu"
+#include "masks.cu"
 #include "sample.cu"
 
 #include "emulator/selftest.cu"

@@ -8,14 +8,20 @@
 //! `unsafe` is allowed here, each block with the reason why it is sound.
 
 pub mod adjust;
+pub mod advance;
 pub mod arena;
 pub mod check;
 pub mod cuda;
+pub mod draft;
 pub mod driver;
 pub mod emulated;
 pub mod layout;
+pub mod legal;
+pub mod masks;
 pub mod sample;
 pub mod selftest;
+pub mod slots;
+pub mod vocabulary;
 
 pub use cuda::Cuda;
 pub use driver::{Buffer, Driver, Launch};

@@ -31,7 +31,9 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         return bad("the depth");
     }
     for (id, s) in states.iter().enumerate() {
-        if s.extra as usize >= extras.len() || s.free > crate::automaton::string::Sub::COUNT {
+        if s.extra as usize >= extras.len()
+            || s.free & !StateInfo::STEADY > crate::automaton::string::Sub::COUNT
+        {
             return bad("a state's field");
         }
         let Some([default, n]) = rows.get(s.row as usize..).and_then(|r| r.first_chunk::<2>()) else {
@@ -98,10 +100,41 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
             return bad("a site's variant");
         }
     }
+    let words = states.iter().flat_map(|s| {
+        let row = &rows[s.row as usize..];
+        row[2..][..2 * row[1] as usize].iter().skip(1).step_by(2).chain(&row[..1])
+    });
+    for action in words.map(|&word| PackedAction(word)) {
+        if action.kind() != ActionKind::Enter || action.flag() {
+            continue;
+        }
+        let site = &sites[action.index() as usize];
+        for variant in &variants[site.variants as usize..][..site.variant_count as usize] {
+            let mut start = variant.start;
+            while start != 0 {
+                if !reads_at_once(states, rows, start) {
+                    return bad("a frame entered without reading");
+                }
+                start = extras[states[start as usize].extra as usize].chain_to;
+            }
+        }
+    }
     if choices.last().is_some_and(|c| c.last == 0) {
         return bad("a list of choices");
     }
     Ok(())
+}
+
+/// Whether a frame that is entered without reading a byte reads it, or is left with it: otherwise reading
+/// a byte might never end. `start` is a state that it may begin in.
+fn reads_at_once(states: &[StateInfo], rows: &[u32], start: u32) -> bool {
+    let row = &rows[states[start as usize].row as usize..];
+    let actions = row[2..][..2 * row[1] as usize].iter().skip(1).step_by(2).chain(&row[..1]);
+    actions.map(|&word| PackedAction(word)).all(|action| match action.kind() {
+        ActionKind::Enter => false,
+        ActionKind::Leave | ActionKind::Choose => action.flag(),
+        _ => true,
+    })
 }
 
 fn part<T>(all: &[T], from: u32, count: u32) -> Option<&[T]> {

@@ -34,7 +34,7 @@ pub(super) fn closed_slices(machine: &Machine, id: StateId) -> u8 {
 }
 
 /// The bytes `lo..=hi` in pieces on each of which the row does one thing.
-fn pieces(row: &Row, lo: u8, hi: u8) -> impl Iterator<Item = (u8, u8)> {
+pub(super) fn pieces(row: &Row, lo: u8, hi: u8) -> impl Iterator<Item = (u8, u8)> {
     let mut from = Some(lo);
     std::iter::from_fn(move || {
         let start = from.filter(|&start| start <= hi)?;

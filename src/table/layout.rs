@@ -23,7 +23,8 @@ pub struct StateInfo {
     /// Bit i: reading any character of slice i leads back here (counting it or not), so that a token
     /// of such characters needs no walk. See [`crate::vocab::SliceId`].
     pub slices: u8,
-    /// 1 + sub-state of the automaton of unrestricted string contents; 0 elsewhere.
+    /// 1 + sub-state of the automaton of string contents, if the text goes on as any string's does until a
+    /// threshold or the closing quote; 0 elsewhere. With [`StateInfo::STEADY`].
     pub free: u8,
 }
 
@@ -34,6 +35,11 @@ impl StateInfo {
     pub const INDENT_INNER: u8 = 2;
     /// Spaces for the depth of the frame's brackets must come first.
     pub const INDENT_OUTER: u8 = 4;
+    /// In `free` of a state between characters: tokens may end anywhere in the string, at any depth, with a
+    /// bound at most [`StateInfo::STEADY_SLACK`] above that of the state.
+    pub const STEADY: u8 = 0x80;
+    /// See [`StateInfo::STEADY`].
+    pub const STEADY_SLACK: u32 = 16;
 }
 
 /// What few states need: thresholds, costs that depend on the count, registers of keys.

@@ -5,6 +5,7 @@ mod closed;
 mod grammar;
 pub mod layout;
 mod pack;
+mod strings;
 mod tighten;
 
 pub use grammar::{Grammar, Header, MAGIC, Section, VERSION};

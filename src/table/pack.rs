@@ -60,6 +60,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
     let mut rows: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+    let free = super::strings::labels(machine);
     for (id, state) in machine.states.iter().enumerate() {
         let words = row_words(&state.row, id as StateId, &choice_starts);
         let next = s.rows.len() as u32;
@@ -105,7 +106,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             need: state.need,
             flags: u8::from(state.accepting) * StateInfo::ACCEPTING + indent,
             slices: super::closed::closed_slices(machine, id as StateId),
-            free: state.free,
+            free: free[id],
         });
     }
     s.extras = extras.items;

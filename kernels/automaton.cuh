@@ -1,0 +1,473 @@
+// The automaton: reading a byte, and what a place in a text says about itself. The twin of
+// src/reference/mod.rs, line for line where it can be.
+//
+// One thread follows one text. A byte costs three dependent look-ups (state, row, target's extra), all of a
+// grammar that 32 lanes share, so that they mostly hit L1: about 200 cycles a byte and lane when they do.
+//
+// The open levels of a text are in the slot's array, which nobody writes while tokens are tried. What a token
+// opens itself goes to a `Levels`, of which there are three: LinearLevels for one token read to its end,
+// PoolLevels for many that share prefixes, OneLevel for a single byte.
+#pragma once
+
+#include "layout.cuh"
+#include "slot.cuh"
+
+// No limit to the tokens that may follow.
+#define WG_UNLIMITED 0xffffffffffffffffull
+// PoolLevels: the innermost level is the slot's own.
+#define WG_OWN_LEVELS 0xffffffffu
+// Tables are checked when they are loaded, so no loop over them is endless; this many rounds for one byte
+// are more than any text can need (each pops a level, of which there are at most 254).
+#define WG_MAX_ROUNDS 512u
+
+// A grammar's sections, looked up once.
+struct GrammarView {
+    const u8* base;
+    u32 states, extras, keys, key_costs, rows, sites, variants, lists, choices;
+    u32 start, max_depth, max_spaces, indent;
+};
+
+// Where a text is; its levels are in a Levels.
+struct Config {
+    u64 seen;
+    u64 owed;  // sum of the open levels' costs
+    u32 state;
+    u32 count;
+    u32 spaces;
+    u32 depth;
+    u32 top;  // PoolLevels only
+    u32 padding;
+};
+
+WG_DEVICE GrammarView view_of(u64 grammar) {
+    const u8* base = reinterpret_cast<const u8*>(grammar);
+    const GrammarHeader& h = *reinterpret_cast<const GrammarHeader*>(base);
+    return {base,
+            h.states.offset,
+            h.extras.offset,
+            h.keys.offset,
+            h.key_costs.offset,
+            h.rows.offset,
+            h.sites.offset,
+            h.variants.offset,
+            h.lists.offset,
+            h.choices.offset,
+            h.start,
+            h.max_depth,
+            h.max_spaces,
+            h.indent};
+}
+
+template <typename T>
+WG_DEVICE const T* section_at(const GrammarView& g, u32 offset) {
+    return reinterpret_cast<const T*>(g.base + offset);
+}
+
+WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) { return section_at<StateInfo>(g, g.states)[state]; }
+
+WG_DEVICE u64 saturating_add(u64 a, u64 b) {
+    const u64 sum = a + b;
+    return sum < a ? WG_UNLIMITED : sum;
+}
+WG_DEVICE u64 saturating_mul(u64 a, u64 b) { return wg_mulhi64(a, b) != 0 ? WG_UNLIMITED : a * b; }
+WG_DEVICE u64 saturating_sub(u64 a, u64 b) { return a < b ? 0 : a - b; }
+WG_DEVICE u32 lowest_bit(u64 v) {
+    const u32 low = (u32)v;
+    return low != 0 ? wg_ffs(low) - 1u : wg_ffs((u32)(v >> 32)) + 31u;
+}
+
+// The action of `byte` in the row at word `row`.
+WG_DEVICE u32 action_of(const GrammarView& g, u32 row, u32 byte) {
+    const u32* words = section_at<u32>(g, g.rows) + row;
+    const u32 n = words[1];
+    const u32* ranges = words + 2;
+    // The first range that does not end before the byte.
+    u32 low = 0, high = n;
+    while (low < high) {
+        const u32 middle = (low + high) / 2;
+        if (ranges[2 * middle] >> 8 < byte) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < n && (ranges[2 * low] & 0xffu) <= byte ? ranges[2 * low + 1] : words[0];
+}
+
+// The outcome of the first choice that holds, from `first` on; false if none does.
+WG_DEVICE bool choose(const GrammarView& g, u32 first, u64 seen, u32& outcome) {
+    const Choice* choices = section_at<Choice>(g, g.choices);
+    for (u32 i = first;; ++i) {
+        if ((choices[i].keys & ~seen) == 0) {
+            outcome = choices[i].outcome;
+            return true;
+        }
+        if (choices[i].last != 0) return false;
+    }
+}
+
+// ---- Levels ----
+
+// One token, read from its first byte to its last: levels below `floor` are still the slot's.
+struct LinearLevels {
+    const Level* base;
+    Level* own;  // as many as the slot has room for
+    u32 floor;
+    u32 room;
+
+    WG_DEVICE bool reserve(const Config& c, u32& place) {
+        place = c.depth;
+        return c.depth < room;
+    }
+    WG_DEVICE void push(Config& c, u32, const Level& level) {
+        own[c.depth] = level;
+        c.depth += 1;
+        c.owed += level.cost;
+    }
+    WG_DEVICE Level pop(Config& c) {
+        c.depth -= 1;
+        const Level level = c.depth < floor ? base[c.depth] : own[c.depth];
+        floor = c.depth < floor ? c.depth : floor;
+        c.owed -= level.cost;
+        return level;
+    }
+};
+
+// A level that some token of a walk has opened.
+struct PoolNode {
+    Level level;
+    u32 below;  // the level around it, or WG_OWN_LEVELS
+    u32 padding;
+};
+static_assert(sizeof(PoolNode) == 32, "half a cache line sector pair");
+
+// Many texts that share prefixes: a tree of immutable nodes, so that a fork is a copy of the Config.
+struct PoolLevels {
+    const Level* base;
+    PoolNode* nodes;
+    u32* used;  // shared by the block
+    u32 room;
+    bool full;  // a level found no room: the answer "illegal" is worth nothing
+
+    WG_DEVICE bool reserve(const Config&, u32& place) {
+        place = wg_atomic_add(used, 1);
+        if (place < room) return true;
+        full = true;
+        return false;
+    }
+    WG_DEVICE void push(Config& c, u32 place, const Level& level) {
+        nodes[place].level = level;
+        nodes[place].below = c.top;
+        c.top = place;
+        c.depth += 1;
+        c.owed += level.cost;
+    }
+    WG_DEVICE Level pop(Config& c) {
+        c.depth -= 1;
+        Level level;
+        if (c.top == WG_OWN_LEVELS) {
+            level = base[c.depth];
+        } else {
+            level = nodes[c.top].level;
+            c.top = nodes[c.top].below;
+        }
+        c.owed -= level.cost;
+        return level;
+    }
+};
+
+// A single byte tried after what a LinearLevels has read: it opens one level at most, which is then of no use.
+struct OneLevel {
+    const Level* base;
+    const Level* own;
+    u32 floor;
+    Level opened;
+    u32 opened_at;
+
+    WG_DEVICE bool reserve(const Config& c, u32& place) {
+        place = 0;
+        opened_at = c.depth;
+        return true;
+    }
+    WG_DEVICE void push(Config& c, u32, const Level& level) {
+        opened = level;
+        c.depth += 1;
+        c.owed += level.cost;
+    }
+    WG_DEVICE Level pop(Config& c) {
+        c.depth -= 1;
+        const Level level = c.depth == opened_at ? opened : c.depth < floor ? base[c.depth] : own[c.depth];
+        c.owed -= level.cost;
+        return level;
+    }
+};
+
+WG_DEVICE OneLevel one_level(const LinearLevels& l) {
+    return {l.base, l.own, l.floor, {0, 0, 0, 0, 0}, 0xffffffffu};
+}
+
+// ---- Reading ----
+
+WG_DEVICE bool can_name(const GrammarView& g, const Config& c, const KeyInfo& keys) {
+    const u32 left = g.max_depth - c.depth;
+    if (keys.open_need <= left + 1 && keys.open_need <= 255u) return true;
+    const u8* needs = section_at<KeyCosts>(g, g.key_costs)[keys.costs].needs;
+    for (u64 unseen = keys.ahead & ~c.seen; unseen != 0; unseen &= unseen - 1) {
+        if (needs[lowest_bit(unseen)] <= left) return true;
+    }
+    return false;
+}
+
+WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
+    const Extra* extras = section_at<Extra>(g, g.extras);
+    u32 extra = state_of(g, state).extra;
+    // Extra 0 asks nothing of an arrival.
+    while (extra != 0) {
+        const Extra& e = extras[extra];
+        if (e.chain_to == 0 || c.count < e.chain_at) {
+            if (e.keys != 0) {
+                const KeyInfo& keys = section_at<KeyInfo>(g, g.keys)[e.keys];
+                u32 outcome;
+                if ((keys.set & c.seen) != 0 || (keys.open_need != 0 && !can_name(g, c, keys)) ||
+                    (keys.closes != 0 && !choose(g, keys.closes - 1, c.seen, outcome))) {
+                    return false;
+                }
+                c.seen |= keys.set;
+            }
+            break;
+        }
+        state = e.chain_to;
+        extra = state_of(g, state).extra;
+    }
+    c.state = state;
+    return state != 0;
+}
+
+// What the required names not yet seen cost, in tokens.
+WG_DEVICE u64 missing(const GrammarView& g, const Config& c, u64 required, u32 costs, u64 per_space) {
+    u64 sum = 0;
+    for (u64 left = required & ~c.seen; left != 0; left &= left - 1) {
+        const u32 name = lowest_bit(left);
+        const KeyCosts& k = section_at<KeyCosts>(g, g.key_costs)[costs];
+        sum += (u64)k.tokens[name] + (u64)k.spaces[name] * per_space;
+    }
+    return sum;
+}
+
+// `max(0, at - count) * (per_tick + tick_spaces * per_space)`
+WG_DEVICE u64 ticks_cost(u32 at, u32 count, u32 per_tick, u32 tick_spaces, u64 per_space) {
+    return at <= count ? 0 : saturating_mul(at - count, (u64)per_tick + (u64)tick_spaces * per_space);
+}
+
+// Bound of the tokens needed to complete the text.
+WG_DEVICE u64 bound_of(const GrammarView& g, const Config& c) {
+    const StateInfo s = state_of(g, c.state);
+    const bool indented = (s.flags & (STATE_INDENT_INNER | STATE_INDENT_OUTER)) != 0;
+    u64 bound = s.cost;
+    if (s.extra == 0) {
+        if (indented) bound = saturating_sub(bound, c.spaces);
+        return saturating_add(bound, c.owed);
+    }
+    const Extra& e = section_at<Extra>(g, g.extras)[s.extra];
+    const u64 per_space = (u64)g.indent * c.depth;
+    bound = saturating_add(ticks_cost(e.cost_at, c.count, e.cost_per_tick, e.cost_tick_spaces, per_space),
+                           bound + (u64)e.cost_spaces * per_space);
+    if (indented) bound = saturating_sub(bound, c.spaces);
+    if (e.keys != 0) {
+        const KeyInfo& k = section_at<KeyInfo>(g, g.keys)[e.keys];
+        bound = saturating_add(bound, missing(g, c, k.required, k.costs, per_space));
+        if ((k.ahead & k.required & ~c.seen) != 0) {
+            bound = saturating_sub(bound, (u64)k.written + (u64)k.written_spaces * per_space);
+        } else if (k.ahead != 0) {
+            bound = saturating_add(bound, (u64)k.rest + (u64)k.rest_spaces * per_space);
+        }
+    }
+    return saturating_add(bound, c.owed);
+}
+
+// Whether a token may end here: the depth left is enough to finish.
+WG_DEVICE bool can_rest(const GrammarView& g, const Config& c) {
+    const u32 need = state_of(g, c.state).need;
+    return need != STATE_NO_REST && c.depth + need <= g.max_depth;
+}
+
+// Whether a token may end here with `budget` tokens left, itself included.
+WG_DEVICE bool fits(const GrammarView& g, const Config& c, u32 budget) {
+    return can_rest(g, c) && (budget == WG_NO_LIMIT || bound_of(g, c) < budget);
+}
+
+// Tokens that may follow one read with `budget` tokens left.
+WG_DEVICE u64 left_after(u32 budget) {
+    return budget == WG_NO_LIMIT ? WG_UNLIMITED : budget == 0 ? 0 : (u64)budget - 1;
+}
+
+template <typename Levels>
+WG_DEVICE bool leave(const GrammarView& g, Levels& levels, Config& c, u32 outcome) {
+    if (c.depth == 0) return false;
+    const Level level = levels.pop(c);
+    const SiteInfo s = section_at<SiteInfo>(g, g.sites)[level.site];
+    if (outcome >= s.target_count) return false;
+    c.count = level.count;
+    c.seen = level.seen;
+    c.spaces = 0;
+    return arrive(g, c, section_at<u32>(g, g.lists)[s.targets + outcome]);
+}
+
+WG_DEVICE bool stay(const GrammarView& g, Config& c, u32 action) {
+    if ((action & ACTION_SPACE) != 0) {
+        c.spaces += 1;
+        if (c.spaces > g.max_spaces) return false;
+    } else {
+        c.spaces = 0;
+        if ((action & ACTION_FLAG) != 0 && c.count != 0xffffffffu) c.count += 1;
+    }
+    return arrive(g, c, action >> 29 == ACTION_NEXT ? c.state + 1 : action & ACTION_INDEX);
+}
+
+// Reads a byte with the row of the state just entered. Loading refuses tables whose frames, entered without
+// reading, begin by entering or leaving without reading, so this ends the byte.
+template <typename Levels>
+WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 byte) {
+    const u32 action = action_of(g, state_of(g, c.state).row, byte);
+    const u32 kind = action >> 29;
+    if (kind == ACTION_STAY || kind == ACTION_NEXT) return stay(g, c, action);
+    if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
+    u32 outcome = action & ACTION_INDEX;
+    if (kind == ACTION_CHOOSE && !choose(g, outcome, c.seen, outcome)) return false;
+    return (action & ACTION_FLAG) != 0 && leave(g, levels, c, outcome);
+}
+
+// Enters the last variant that the depth left allows and that can be completed with `left` more tokens; if
+// there is none, the first that the depth allows.
+template <typename Levels>
+WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action, u32 byte, u64 left) {
+    const u32 depth = g.max_depth - c.depth;
+    u32 place;
+    if (depth == 0 || !levels.reserve(c, place)) return false;
+    const u32 site = action & ACTION_INDEX;
+    const SiteInfo s = section_at<SiteInfo>(g, g.sites)[site];
+    const Config before = c;
+    const u64 per_space = (u64)g.indent * before.depth;
+    bool legal = false;
+    for (u32 i = s.variant_count; i-- > 0;) {
+        const VariantInfo& v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
+        if (v.depth > depth) continue;
+        c = before;
+        const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
+        const u64 keys = v.required == 0 ? 0 : missing(g, c, v.required, v.key_costs, per_space);
+        const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
+        levels.push(c, place, {c.seen, site, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
+        c.count = 0;
+        c.spaces = 0;
+        c.seen = 0;
+        legal = arrive(g, c, v.start) &&
+                ((action & ACTION_FLAG) != 0 || read_inside(g, levels, c, byte));
+        if (legal && (left == WG_UNLIMITED || bound_of(g, c) <= left)) break;
+    }
+    return legal;
+}
+
+// Spaces of indentation still to be written before anything else.
+WG_DEVICE u32 missing_spaces(const GrammarView& g, const Config& c, u32 flags) {
+    if ((flags & (STATE_INDENT_INNER | STATE_INDENT_OUTER)) == 0) return 0;
+    const u32 levels = (flags & STATE_INDENT_INNER) != 0 ? c.depth : c.depth == 0 ? 0 : c.depth - 1;
+    const u32 all = levels * g.indent;
+    return all > c.spaces ? all - c.spaces : 0;
+}
+
+// Reads one byte of a token after which `left` more may follow; false if it is illegal (the configuration
+// is then of no use).
+template <typename Levels>
+WG_DEVICE bool read_byte(const GrammarView& g, Levels& levels, Config& c, u32 byte, u64 left) {
+    StateInfo s = state_of(g, c.state);
+    if (missing_spaces(g, c, s.flags) > 0) {
+        c.spaces += 1;
+        return byte == ' ';
+    }
+    for (u32 round = 0; round < WG_MAX_ROUNDS; ++round) {
+        const u32 action = action_of(g, s.row, byte);
+        const u32 kind = action >> 29;
+        if (kind == ACTION_STAY || kind == ACTION_NEXT) return stay(g, c, action);
+        if (kind == ACTION_ENTER) return enter(g, levels, c, action, byte, left);
+        if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
+        u32 outcome = action & ACTION_INDEX;
+        if (kind == ACTION_CHOOSE && !choose(g, outcome, c.seen, outcome)) return false;
+        if (!leave(g, levels, c, outcome)) return false;
+        if ((action & ACTION_FLAG) != 0) return true;
+        s = state_of(g, c.state);
+    }
+    return false;
+}
+
+// Whether the text is complete.
+template <typename Levels>
+WG_DEVICE bool is_complete(const GrammarView& g, Levels levels, Config c) {
+    for (u32 round = 0; round < WG_MAX_ROUNDS; ++round) {
+        const StateInfo s = state_of(g, c.state);
+        if ((s.flags & STATE_ACCEPTING) != 0) return c.depth == 0;
+        // A number ends where the text does.
+        const u32 action = section_at<u32>(g, g.rows)[s.row];
+        const bool ends = action >> 29 == ACTION_LEAVE && (action & ACTION_FLAG) == 0;
+        if (!ends || !leave(g, levels, c, action & ACTION_INDEX)) return false;
+    }
+    return false;
+}
+
+// ---- Tokens ----
+
+struct VocabView {
+    const u8* base;
+    const VocabHeader* header;
+};
+
+WG_DEVICE VocabView vocab_of(u64 vocab) {
+    const u8* base = reinterpret_cast<const u8*>(vocab);
+    return {base, reinterpret_cast<const VocabHeader*>(base)};
+}
+template <typename T>
+WG_DEVICE const T* section_at(const VocabView& v, const Section& s) {
+    return reinterpret_cast<const T*>(v.base + s.offset);
+}
+
+WG_DEVICE bool is_stop(const VocabView& v, u32 token) {
+    const u32* ids = section_at<u32>(v, v.header->stop_ids);
+    for (u32 i = 0; i < v.header->stop_ids.count; ++i) {
+        if (ids[i] == token) return true;
+    }
+    return false;
+}
+
+// Reads a token within a slice that the state is closed under at once, if it is one and far from any threshold.
+template <typename Levels>
+WG_DEVICE bool skip_token(const GrammarView& g, const VocabView& v, Levels& levels, Config& c, u32 token, u32 length) {
+    const StateInfo s = state_of(g, c.state);
+    if (s.slices == 0 || length < 3 || g.indent != 0) return false;
+    const u32 info = section_at<u16>(v, v.header->info)[token];
+    const u32 chars = info & 0xffu;
+    if (chars == CHARS_UNKNOWN || (info >> 8 & s.slices) == 0) return false;
+    const Extra& e = section_at<Extra>(g, g.extras)[s.extra];
+    if (e.chain_to != 0 && (u64)c.count + chars >= e.chain_at) return false;
+    Config one = c;
+    if (!read_byte(g, levels, one, 'a', WG_UNLIMITED) || one.state != c.state) return false;
+    const u64 count = (u64)c.count + (u64)chars * (one.count - c.count);
+    c = one;
+    c.count = count > 0xffffffffu ? 0xffffffffu : (u32)count;
+    return true;
+}
+
+// Reads all bytes of a token that is no stop token; false if it is illegal with `budget` tokens left.
+template <typename Levels>
+WG_DEVICE bool read_token(const GrammarView& g, const VocabView& v, Levels& levels, Config& c, u32 token, u32 budget) {
+    if (token >= v.header->len) return false;
+    const u32* starts = section_at<u32>(v, v.header->starts);
+    const u32 from = starts[token], to = starts[token + 1];
+    if (from == to) return false;
+    const u64 left = left_after(budget);
+    if (!skip_token(g, v, levels, c, token, to - from)) {
+        const u8* bytes = section_at<u8>(v, v.header->bytes);
+        for (u32 i = from; i < to; ++i) {
+            if (!read_byte(g, levels, c, bytes[i], left)) return false;
+        }
+    }
+    return fits(g, c, budget);
+}

@@ -1,0 +1,224 @@
+// The tables as kernels read them: the twin of src/table/layout.rs (a compiled grammar) and of
+// src/device/vocabulary.rs (what masks know of a vocabulary). Sizes and offsets are asserted on both sides.
+#pragma once
+
+#include "port.cuh"
+
+// ---- A grammar: one relocatable block, src/table/grammar.rs ----
+
+// Byte offset from the start of the block, a multiple of 8, and a number of records.
+struct Section {
+    u32 offset;
+    u32 count;
+};
+
+struct GrammarHeader {
+    u64 magic;
+    u64 checksum;
+    u64 vocabulary;
+    u32 version;
+    u32 start;
+    u32 max_depth;
+    u32 max_spaces;
+    u32 indent;
+    u32 size;
+    Section states, extras, keys, key_costs, rows, sites, variants, lists, choices;
+};
+static_assert(sizeof(GrammarHeader) == 120 && __builtin_offsetof(GrammarHeader, states) == 48, "table::Header");
+static_assert(__builtin_offsetof(GrammarHeader, choices) == 112, "table::Header");
+
+struct alignas(8) StateInfo {
+    u32 row;
+    u32 cost;
+    u32 extra;
+    u8 need;
+    u8 flags;
+    u8 slices;
+    u8 free;
+};
+static_assert(sizeof(StateInfo) == 16 && __builtin_offsetof(StateInfo, need) == 12, "layout::StateInfo");
+
+#define STATE_ACCEPTING 1u
+#define STATE_INDENT_INNER 2u
+#define STATE_INDENT_OUTER 4u
+// StateInfo::need of a state that no token may end in.
+#define STATE_NO_REST 255u
+// StateInfo::free: 1 + sub-state of the automaton of string contents, and whether tokens may end anywhere in it.
+#define STATE_SUB_MASK 0x7fu
+#define STATE_STEADY 0x80u
+// Most tokens that the bound inside a steady string exceeds the bound between its characters by.
+#define STEADY_SLACK 16u
+
+struct alignas(8) Extra {
+    u32 chain_at;
+    u32 chain_to;
+    u32 cost_at;
+    u32 cost_per_tick;
+    u32 cost_tick_spaces;
+    u32 cost_spaces;
+    u32 keys;
+    u32 padding;
+};
+static_assert(sizeof(Extra) == 32 && __builtin_offsetof(Extra, keys) == 24, "layout::Extra");
+
+struct KeyInfo {
+    u64 set;
+    u64 required;
+    u64 ahead;
+    u32 costs;
+    u32 written;
+    u32 written_spaces;
+    u32 rest;
+    u32 rest_spaces;
+    u32 closes;
+    u32 open_need;
+    u32 padding;
+};
+static_assert(sizeof(KeyInfo) == 56 && __builtin_offsetof(KeyInfo, open_need) == 48, "layout::KeyInfo");
+
+struct KeyCosts {
+    u32 tokens[64];
+    u32 spaces[64];
+    u8 needs[64];
+};
+static_assert(sizeof(KeyCosts) == 576, "layout::KeyCosts");
+
+struct alignas(8) SiteInfo {
+    u32 variants;
+    u32 variant_count;
+    u32 targets;
+    u32 target_count;
+};
+static_assert(sizeof(SiteInfo) == 16, "layout::SiteInfo");
+
+struct VariantInfo {
+    u64 required;
+    u32 start;
+    u32 depth;
+    u32 cost;
+    u32 cost_at;
+    u32 cost_per_tick;
+    u32 cost_tick_spaces;
+    u32 cost_spaces;
+    u32 key_costs;
+};
+static_assert(sizeof(VariantInfo) == 40 && __builtin_offsetof(VariantInfo, key_costs) == 36, "layout::VariantInfo");
+
+struct Choice {
+    u64 keys;
+    u32 outcome;
+    u32 last;
+};
+static_assert(sizeof(Choice) == 16, "layout::Choice");
+
+// An action: kind in the upper 3 bits, two flags, an index of 27 bits. A row is
+// [default, n, n x (first byte | last byte << 8, action)], ranges ascending.
+enum ActionKind : u32 {
+    ACTION_DEAD = 0,
+    ACTION_NEXT = 1,
+    ACTION_STAY = 2,
+    ACTION_ENTER = 3,
+    ACTION_LEAVE = 4,
+    ACTION_CHOOSE = 5,
+};
+#define ACTION_FLAG (1u << 28)
+#define ACTION_SPACE (1u << 27)
+#define ACTION_INDEX ((1u << 27) - 1u)
+
+// ---- A vocabulary: one relocatable block, src/device/vocabulary.rs ----
+
+// Sub-states of the automaton of string contents; 0 is between characters.
+#define STRING_SUBS 20u
+// Longest token of the tries and bitmaps, in bytes; longer ones stand in a list of their own.
+#define TRIE_MAX_DEPTH 63u
+// Slices that states have a bit for; the first is the plain characters.
+#define SLICES 8u
+#define SLICE_BOUNDS 10u
+// TokenInfo::chars of a token that is not whole plain characters, or too many of them.
+#define CHARS_UNKNOWN 255u
+
+// One node: the prefix spelled by the bytes on the way to it. Nodes stand level by level, so that the children
+// of a node are neighbours and lanes that try them read neighbouring memory.
+struct alignas(16) TrieNode {
+    u32 first_child;
+    // The tokens that end here, then those below: a range of TrieInfo::tokens, which is sorted by bytes.
+    u32 first_token;
+    u32 end_token;
+    // Bits 0-7 byte, 8-16 children (0 ... 256), 17-23 tokens that end here, 24-31 slices that hold all of
+    // the tokens here and below.
+    u32 packed;
+};
+static_assert(sizeof(TrieNode) == 16, "device::vocabulary::TrieNode");
+
+// A trie; node 0 is the root, of no bytes. `tokens` are ids, or numbers of suffixes.
+struct TrieInfo {
+    Section nodes;
+    Section tokens;
+};
+static_assert(sizeof(TrieInfo) == 16, "device::vocabulary::TrieInfo");
+
+// A token by what it does inside a string.
+struct alignas(8) StringToken {
+    u32 token;
+    u16 chars;  // characters completed before it ends, or before the quote
+    u16 sub;    // the sub-state it ends in
+};
+static_assert(sizeof(StringToken) == 8, "device::vocabulary::StringToken");
+
+// What tokens do inside a string, from one sub-state: the twin of cpu/strings.rs.
+struct StringInfo {
+    Section inside;         // u32 words: tokens that end inside the string
+    Section escaped;        // StringToken: end between characters, and are not plain
+    Section partial;        // StringToken: end within a character
+    Section exits;          // StringToken: reach the closing quote, by suffix
+    Section suffix_starts;  // u32: where each suffix's tokens begin, and the end; the last is the empty suffix
+    TrieInfo suffixes;      // the suffixes that are not empty
+    u32 max_chars;          // most characters that any token completes
+    u32 partial_chars;      // the same among `partial`
+};
+static_assert(sizeof(StringInfo) == 64, "device::vocabulary::StringInfo");
+
+// The tokens of a slice. Bitmap i holds those of at most bounds[i] characters; the last one all.
+struct SliceInfo {
+    u32 bounds[SLICE_BOUNDS];
+    u32 bitmaps;    // how many
+    u32 max_chars;  // of its longest token
+    Section words;  // the bitmaps, one after the other, each padded to 16 bytes
+    u8 bytes[32];   // bit b: byte b occurs in the slice's characters
+};
+static_assert(sizeof(SliceInfo) == 88, "device::vocabulary::SliceInfo");
+
+// Bytes that lead into a sub-state from between characters, and out of it completing one character.
+struct SubPath {
+    u8 to_len;
+    u8 from_len;
+    u8 to[15];
+    u8 from[15];
+};
+static_assert(sizeof(SubPath) == 32, "device::vocabulary::SubPath");
+
+struct VocabHeader {
+    u64 magic;
+    u64 fingerprint;
+    u32 size;            // bytes of the whole block
+    u32 width;           // logits per row
+    u32 len;             // ids with a place in `starts`
+    u32 words;           // ceil(width / 32)
+    u32 stride;          // words of a bitmap, padded to 16 bytes
+    u32 max_token_len;   // bytes
+    Section starts;      // u32, len + 1: where each token's bytes begin
+    Section bytes;       // u8
+    Section info;        // u16, len: characters | slices << 8
+    Section stop_ids;    // u32, by rising id
+    Section loose;       // u32: tokens that no trie and no bitmap holds
+    Section by_chars;    // u32: ids of plain tokens by number of characters, then id
+    Section char_starts; // u32, TRIE_MAX_DEPTH + 2: where those of each number of characters begin
+    TrieInfo all;        // every token but the loose ones
+    TrieInfo rest;       // those of them that are not plain
+    SubPath paths[STRING_SUBS];
+    SliceInfo slices[SLICES];
+    StringInfo strings[STRING_SUBS];
+};
+static_assert(__builtin_offsetof(VocabHeader, starts) == 40 && __builtin_offsetof(VocabHeader, all) == 96, "header");
+static_assert(__builtin_offsetof(VocabHeader, paths) == 128 && __builtin_offsetof(VocabHeader, slices) == 768, "header");
+static_assert(__builtin_offsetof(VocabHeader, strings) == 1472 && sizeof(VocabHeader) == 2752, "VocabHeader");

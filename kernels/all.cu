@@ -7,6 +7,7 @@
 #include "legal.cu"
 #include "masks.cu"
 #include "sample.cu"
+#include "step.cu"
 
 #include "emulator/selftest.cu"
 #include "probe.cu"

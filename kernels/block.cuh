@@ -1,18 +1,20 @@
-// What a block of 256 threads does together: reductions, the first position at which a running sum passes
-// a target, a sort. Every function is a collective of the block, and gives every thread its result.
+// What a block does together: reductions, the first position at which a running sum passes a target, a sort.
+// Every function is a collective of the block, and gives every thread its result. Blocks have 256 threads, or
+// fewer where legal sets are made in the same launch.
 #pragma once
 
 #include "order.cuh"
 
-#define WG_BLOCK_THREADS 256u
-#define WG_BLOCK_WARPS 8u
+#define WG_SAMPLE_THREADS 256u
+#define WG_MAX_WARPS (WG_SAMPLE_THREADS / WG_WARP_SIZE)
+#define WG_WARPS (WG_THREADS / WG_WARP_SIZE)
 
 // Most orders of a list that is ranked in shared memory.
 #define WG_RANKED_CAP 1024u
 
 struct BlockShared {
-    u64 sums[WG_BLOCK_WARPS];
-    u32 words[WG_BLOCK_WARPS];
+    u64 sums[WG_MAX_WARPS];
+    u32 words[WG_MAX_WARPS];
     u32 found;
     u32 count;
 };
@@ -21,7 +23,7 @@ WG_DEVICE u32 block_max(BlockShared& s, u32 v) {
     v = WG_REDUCE_MAX(v);
     if (WG_LANE == 0) s.words[WG_WARP] = v;
     WG_SYNC();
-    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) v = s.words[w] > v ? s.words[w] : v;
+    for (u32 w = 0; w < WG_WARPS; w++) v = s.words[w] > v ? s.words[w] : v;
     WG_SYNC();
     return v;
 }
@@ -32,7 +34,7 @@ WG_DEVICE u64 block_max64(BlockShared& s, u64 v) {
     v = (u64)high << 32 | low;
     if (WG_LANE == 0) s.sums[WG_WARP] = v;
     WG_SYNC();
-    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) v = s.sums[w] > v ? s.sums[w] : v;
+    for (u32 w = 0; w < WG_WARPS; w++) v = s.sums[w] > v ? s.sums[w] : v;
     WG_SYNC();
     return v;
 }
@@ -42,7 +44,7 @@ WG_DEVICE u32 block_add(BlockShared& s, u32 v) {
     if (WG_LANE == 0) s.words[WG_WARP] = v;
     WG_SYNC();
     v = 0;
-    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) v += s.words[w];
+    for (u32 w = 0; w < WG_WARPS; w++) v += s.words[w];
     WG_SYNC();
     return v;
 }
@@ -59,7 +61,7 @@ struct Found {
 // places the runs, and the one thread whose run crosses the target walks it again.
 template <typename Value, typename Target>
 WG_DEVICE Found walk_to(BlockShared& s, u32 n, Value value, Target target) {
-    const u32 per = (n + WG_BLOCK_THREADS - 1) / WG_BLOCK_THREADS;
+    const u32 per = (n + WG_THREADS - 1) / WG_THREADS;
     const u32 from = WG_THREAD * per < n ? WG_THREAD * per : n;
     const u32 to = from + per < n ? from + per : n;
     u64 own = 0;
@@ -74,7 +76,7 @@ WG_DEVICE Found walk_to(BlockShared& s, u32 n, Value value, Target target) {
     WG_SYNC();
     u64 total = 0;
     u64 before = through - own;
-    for (u32 w = 0; w < WG_BLOCK_WARPS; w++) {
+    for (u32 w = 0; w < WG_WARPS; w++) {
         if (w < WG_WARP) before += s.sums[w];
         total += s.sums[w];
     }
@@ -114,11 +116,11 @@ WG_DEVICE Found walk_to_sum(BlockShared& s, u32 n, Value value, u64 enough) {
 WG_DEVICE void sort_orders(u64* orders, u32 n) {
     u32 padded = 2;
     while (padded < n) padded *= 2;
-    for (u32 i = n + WG_THREAD; i < padded; i += WG_BLOCK_THREADS) orders[i] = 0;
+    for (u32 i = n + WG_THREAD; i < padded; i += WG_THREADS) orders[i] = 0;
     WG_SYNC();
     for (u32 run = 2; run <= padded; run *= 2) {
         for (u32 step = run / 2; step > 0; step /= 2) {
-            for (u32 i = WG_THREAD; i < padded / 2; i += WG_BLOCK_THREADS) {
+            for (u32 i = WG_THREAD; i < padded / 2; i += WG_THREADS) {
                 const u32 low = (i & ~(step - 1)) * 2 | (i & (step - 1));
                 const u64 a = orders[low], b = orders[low + step];
                 if ((a < b) == ((low & run) == 0)) {

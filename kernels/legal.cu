@@ -10,6 +10,8 @@
 // from, and walks some 800 nodes (16 bytes each) of suffixes; a structural state walks from dozens to a few
 // thousand nodes and writes a list of at most 2 KB; a long walk reads up to the whole trie.
 // Floor: 512 strings are 12.8 MB of writes to L2 and as many reads.
+#pragma once
+
 #include "legal.cuh"
 
 struct LegalParams {

@@ -16,7 +16,7 @@ struct Listed {
 
 // Finds each token's head, and the tiles' maxima.
 WG_DEVICE void group_list(ListShared& l, u32 n) {
-    for (u32 i = WG_THREAD; i < n; i += WG_BLOCK_THREADS) {
+    for (u32 i = WG_THREAD; i < n; i += WG_THREADS) {
         // The first position with an id of the same tile.
         const u32 first = l.ids[i] & ~(WG_TILE - 1);
         u32 low = 0, high = i;
@@ -32,7 +32,7 @@ WG_DEVICE void group_list(ListShared& l, u32 n) {
         l.maxima[i] = 0;
     }
     WG_SYNC();
-    for (u32 i = WG_THREAD; i < n; i += WG_BLOCK_THREADS) wg_atomic_max(&l.maxima[l.heads[i]], key(l.logits[i]));
+    for (u32 i = WG_THREAD; i < n; i += WG_THREADS) wg_atomic_max(&l.maxima[l.heads[i]], key(l.logits[i]));
     WG_SYNC();
 }
 
@@ -57,9 +57,9 @@ WG_DEVICE u64 list_tile_mass(const ListShared& l, const Listed& f, u32 i) {
 // Sums the weights of what `cut` keeps, tile by tile.
 WG_DEVICE void sum_tiles(ListShared& l, const Listed& f, u64 cut) {
     WG_SYNC();
-    for (u32 i = WG_THREAD; i < f.count; i += WG_BLOCK_THREADS) l.sums[i] = 0;
+    for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) l.sums[i] = 0;
     WG_SYNC();
-    for (u32 i = WG_THREAD; i < f.count; i += WG_BLOCK_THREADS) {
+    for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) {
         const u64 w = list_weight(l, f, i, cut);
         if (w != 0) wg_atomic_add64(&l.sums[l.heads[i]], w);
     }
@@ -75,7 +75,7 @@ WG_DEVICE u64 list_mass(SampleShared& s, const Listed& f) {
 // Sorts all tokens into `orders`.
 WG_DEVICE void rank_list(SampleShared& s, const Listed& f) {
     WG_SYNC();
-    for (u32 i = WG_THREAD; i < f.count; i += WG_BLOCK_THREADS) s.orders[i] = order(s.list.logits[i], i);
+    for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) s.orders[i] = order(s.list.logits[i], i);
     WG_SYNC();
     sort_orders(s.orders, f.count);
 }
@@ -85,7 +85,7 @@ WG_DEVICE u64 truncate_list(SampleShared& s, const Listed& f, const RowParams& p
     u64 cut = WG_CUT_NONE;
     if (params.min_p_log2 > WG_ILLEGAL) cut = min_p_cut(f.row_max, f.scale, params.min_p_log2);
     u32 kept = 0;
-    for (u32 i = WG_THREAD; i < f.count; i += WG_BLOCK_THREADS) kept += order(s.list.logits[i], i) >= cut;
+    for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) kept += order(s.list.logits[i], i) >= cut;
     kept = block_add(s.block, kept);
     const bool ranked = params.top_k < kept || params.top_p != WG_TOP_P_OFF;
     if (ranked) rank_list(s, f);
@@ -109,7 +109,7 @@ WG_DEVICE u64 truncate_list(SampleShared& s, const Listed& f, const RowParams& p
 template <u32 FORMAT>
 WG_DEVICE u64 read_list(const SampleParams& p, SampleShared& s, const Row& row, const u32* ids, u32 count) {
     u64 best = 0;
-    for (u32 i = WG_THREAD; i < count; i += WG_BLOCK_THREADS) {
+    for (u32 i = WG_THREAD; i < count; i += WG_THREADS) {
         const u32 id = ids[i];
         const float z = id < p.width ? read_adjusted<FORMAT>(row, id) : WG_ILLEGAL;
         s.list.ids[i] = id;
@@ -146,9 +146,9 @@ WG_NOINLINE RowResult sample_list(const SampleParams& p, SampleShared& s, u32 ro
     if (tops > 0) {
         rank_list(s, f);
         u32 legal = 0;
-        for (u32 i = WG_THREAD; i < count; i += WG_BLOCK_THREADS) legal += s.orders[i] >= WG_CUT_NONE;
+        for (u32 i = WG_THREAD; i < count; i += WG_THREADS) legal += s.orders[i] >= WG_CUT_NONE;
         legal = block_add(s.block, legal);
-        for (u32 i = WG_THREAD; i < legal; i += WG_BLOCK_THREADS) {
+        for (u32 i = WG_THREAD; i < legal; i += WG_THREADS) {
             const u64 order = s.orders[i];
             s.orders[i] = (order >> 32 << 32) | (u32)~s.list.ids[order_id(order)];
         }

@@ -32,28 +32,28 @@ WG_DEVICE u64 probe_value(u32 what, const u64* v) {
     return 0;
 }
 
-WG_KERNEL(probe, ProbeParams, WG_BLOCK_THREADS, 1) {
+WG_KERNEL(probe, ProbeParams, WG_SAMPLE_THREADS, 1) {
     WG_SHARED(SampleShared, s);
     const u64* values = (const u64*)p.values;
     u64* out = (u64*)p.out;
     if (p.what < 16) {
         // Whole warps come to every value: one of the functions votes.
-        for (u32 i = WG_WARP; i < p.count; i += WG_BLOCK_WARPS) {
+        for (u32 i = WG_WARP; i < p.count; i += WG_WARPS) {
             const u64 value = probe_value(p.what, values + 4 * i);
             if (WG_LANE == i % 32) out[i] = value;
         }
         return;
     }
     if (p.what == 18) {
-        for (u32 i = WG_THREAD; i < p.count; i += WG_BLOCK_THREADS) s.orders[i] = values[i];
+        for (u32 i = WG_THREAD; i < p.count; i += WG_THREADS) s.orders[i] = values[i];
         WG_SYNC();
         sort_orders(s.orders, p.count);
-        for (u32 i = WG_THREAD; i < p.count; i += WG_BLOCK_THREADS) out[i] = s.orders[i];
+        for (u32 i = WG_THREAD; i < p.count; i += WG_THREADS) out[i] = s.orders[i];
         return;
     }
     const auto value = [&](u32 i) { return values[i]; };
     const Found found = p.what == 16 ? pick(s.block, p.count, value, p.draw) : walk_to_sum(s.block, p.count, value, p.draw);
-    if (WG_THREAD == p.draw % WG_BLOCK_THREADS) {
+    if (WG_THREAD == p.draw % WG_THREADS) {
         out[0] = found.index;
         out[1] = found.total;
         out[2] = found.before;

@@ -18,7 +18,7 @@ WG_DEVICE void scan_tiles(const SampleParams& p, SampleShared& s, u32 from, u32 
     u32 current = 0xffffffffu, row = 0;
     bool weigh = false;
     float scale = 0.0f;
-    for (u32 i = from + WG_WARP; i < to; i += WG_BLOCK_WARPS) {
+    for (u32 i = from + WG_WARP; i < to; i += WG_WARPS) {
         const u32 n = i / p.tiles;
         if (n != current) {
             current = n;
@@ -32,6 +32,21 @@ WG_DEVICE void scan_tiles(const SampleParams& p, SampleShared& s, u32 from, u32 
         }
         const u32 tile = i - n * p.tiles;
         const TileRecord record = scan_tile<FORMAT>(view, tile, weigh, scale, s.stage[WG_WARP]);
+        if (WG_LANE == 0) ((TileRecord*)p.records)[(u64)row * p.tiles + tile] = record;
+    }
+    WG_FENCE();
+    WG_SYNC();
+}
+
+// Reads all tiles of one wide row by this block alone.
+template <u32 FORMAT>
+WG_DEVICE void scan_row(const SampleParams& p, SampleShared& s, u32 row, u32 slot_index) {
+    const Slot* slot = (const Slot*)p.slots + slot_index;
+    const bool bitmap = ((const LegalHead*)p.legal_heads)[slot_index].kind == LEGAL_BITMAP;
+    const Row view = make_row<FORMAT>(p, row, slot_index, bitmap);
+    const bool weigh = scan_weighs(slot, p.width);
+    for (u32 tile = WG_WARP; tile < p.tiles; tile += WG_WARPS) {
+        const TileRecord record = scan_tile<FORMAT>(view, tile, weigh, slot->params.scale, s.stage[WG_WARP]);
         if (WG_LANE == 0) ((TileRecord*)p.records)[(u64)row * p.tiles + tile] = record;
     }
     WG_FENCE();

@@ -53,7 +53,7 @@ struct ListShared {
 
 struct SampleShared {
     union {
-        float stage[WG_BLOCK_WARPS][WG_TILE];
+        float stage[WG_MAX_WARPS][WG_TILE];
         ListShared list;
     };
     union {
@@ -106,7 +106,7 @@ WG_DEVICE bool scan_weighs(const Slot* slot, u32 width) {
 // the same answer: it looks at nothing that a launch changes.
 WG_DEVICE void deal_rows(const SampleParams& p, SampleShared& s) {
     const u32 words = (p.row_count + 31) / 32;
-    for (u32 first = 0; first < words * 32; first += WG_BLOCK_THREADS) {
+    for (u32 first = 0; first < words * 32; first += WG_THREADS) {
         const u32 row = first + WG_THREAD;
         const u32 slot = row < p.row_count ? ((const u32*)p.rows)[row] : WG_INACTIVE;
         bool wide = false, listed = false;

@@ -32,6 +32,7 @@ enum RowStatus : u32 {
     ROW_NO_LEGAL_TOKEN = 2,  // every legal logit is NaN or -inf, or no token is legal
     ROW_NOT_RUNNING = 3,
     ROW_COUNTS_FULL = 4,     // the slot's table of token counts has no room for another token
+    ROW_ILLEGAL = 5,         // the slot cannot take the token: its legal set is another state's
 };
 
 // LegalHead::kind.

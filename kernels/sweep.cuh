@@ -57,7 +57,7 @@ template <u32 FORMAT, typename Visit>
 WG_DEVICE void sweep(SampleShared& s, const Finishing& f, const Filter& filter, Visit visit) {
     float* stage = s.stage[WG_WARP];
     const u32 least = (u32)(filter.cut >> 32);
-    for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_BLOCK_WARPS) {
+    for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_WARPS) {
         if (key(s.maxima[tile]) < least) continue;
         stage_tile<FORMAT>(f.row, tile, filter.cut, stage);
         for (u32 i = 0; i < 32; i++) {
@@ -93,7 +93,7 @@ template <u32 FORMAT>
 WG_NOINLINE void fill_histogram(SampleShared& s, const Finishing& f, const Filter& filter, u32 digit_shift,
                                 bool by_mass) {
     WG_SYNC();
-    for (u32 i = WG_THREAD; i < WG_BINS; i += WG_BLOCK_THREADS) {
+    for (u32 i = WG_THREAD; i < WG_BINS; i += WG_THREADS) {
         s.histogram.sums[i] = 0;
         s.histogram.counts[i] = 0;
     }
@@ -150,7 +150,7 @@ template <u32 FORMAT>
 WG_NOINLINE void sum_kept(SampleShared& s, const Finishing& f, u64 cut) {
     WG_SYNC();
     float* stage = s.stage[WG_WARP];
-    for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_BLOCK_WARPS) {
+    for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_WARPS) {
         u64 sum = 0;
         const float max = s.maxima[tile];
         if (key(max) >= (u32)(cut >> 32)) {

@@ -49,9 +49,9 @@ WG_DEVICE u64 enough_mass(u64 total, u32 top_p) {
 // Sets `sums` to the weights of the first n orders.
 WG_DEVICE void sum_list(SampleShared& s, const Finishing& f, u32 n) {
     WG_SYNC();
-    for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) s.sums[t] = 0;
+    for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) s.sums[t] = 0;
     WG_SYNC();
-    for (u32 i = WG_THREAD; i < n; i += WG_BLOCK_THREADS) {
+    for (u32 i = WG_THREAD; i < n; i += WG_THREADS) {
         const u32 tile = order_id(s.orders[i]) >> WG_TILE_BITS;
         wg_atomic_add64(&s.sums[tile], weight(order_logit(s.orders[i]), s.maxima[tile], f.scale));
     }
@@ -69,7 +69,7 @@ WG_DEVICE u32 top_p_of_list(SampleShared& s, const Finishing& f, u32 n, u64 enou
 // The key of the k-th largest tile maximum; there must be k tiles.
 WG_DEVICE u32 kth_maximum(SampleShared& s, const Finishing& f, u32 k) {
     WG_SYNC();
-    for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) {
+    for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) {
         const float own = s.maxima[t];
         u32 greater = 0;
         for (u32 u = 0; u < f.tiles; u++) {
@@ -88,7 +88,7 @@ template <u32 FORMAT>
 WG_NOINLINE u32 rank_best(SampleShared& s, const Finishing& f, u32 k, u64& cut) {
     const u32 least = (u32)(cut >> 32);
     u32 tiles = 0;
-    for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) tiles += key(s.maxima[t]) >= least;
+    for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) tiles += key(s.maxima[t]) >= least;
     tiles = block_add(s.block, tiles);
 
     Filter filter = filter_all(cut);

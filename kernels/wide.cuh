@@ -13,7 +13,7 @@ struct Chosen {
 template <u32 FORMAT>
 WG_DEVICE Chosen choose_greatest(SampleShared& s, const Finishing& f) {
     u32 first = 0;  // counted from the end, so that the greatest is the first tile
-    for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) {
+    for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) {
         if (s.maxima[t] == f.row_max && f.tiles - t > first) first = f.tiles - t;
     }
     const u32 tile = f.tiles - block_max(s.block, first);
@@ -69,7 +69,7 @@ WG_NOINLINE RowResult sample_wide(const SampleParams& p, SampleShared& s, u32 ro
     Finishing f = {make_row<FORMAT>(p, row, slot_index, bitmap), 0.0f, slot->params.scale, p.tiles};
     const u8* records = (const u8*)p.records + (u64)row * p.tiles * sizeof(TileRecord);
     u32 best = 0;
-    for (u32 t = WG_THREAD; t < f.tiles; t += WG_BLOCK_THREADS) {
+    for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) {
         const wg_u4 raw = wg_volatile_load((const wg_u4*)records + t);
         s.sums[t] = (u64)raw.y << 32 | raw.x;
         s.maxima[t] = wg_float(raw.z);

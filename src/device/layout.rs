@@ -50,6 +50,8 @@ pub mod row_status {
     pub const NOT_RUNNING: u32 = 3;
     /// The slot's table of token counts has no room for another token; the slot is as it was.
     pub const COUNTS_FULL: u32 = 4;
+    /// The slot cannot take the token: its legal set was another state's; the slot is as it was.
+    pub const ILLEGAL: u32 = 5;
 }
 
 /// Values of [`LegalHead::kind`].

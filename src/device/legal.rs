@@ -21,9 +21,10 @@ pub const DEFAULT_POOL: usize = 1024;
 /// Parts that a long walk is cut into, unless chosen otherwise.
 pub const DEFAULT_PARTS: usize = 64;
 
-#[derive(Clone, Copy, Pod, Zeroable)]
+/// Of `kernels/legal.cu`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
-struct LegalParams {
+pub(super) struct LegalParams {
     arrays: SlotArrays,
     heads: u64,
     ids: u64,
@@ -172,6 +173,21 @@ pub fn legal(
     walks: &WalkMemory,
     parts: usize,
 ) -> Result<()> {
+    let params = params(slots, vocab, sets, walks, parts)?;
+    let launch = Launch { blocks: walks.blocks(), threads: THREADS, shared: SHARED };
+    // SAFETY: `LegalParams` mirrors the kernel's struct; the sets have a row per slot of this vocabulary's stride, walks
+    // as many blocks as the launch and levels enough; what slots refer to is answered for where they are written.
+    unsafe { driver.launch("legal", launch, bytes_of(&params)) }
+}
+
+/// The kernel's parameters, with every size checked.
+pub(super) fn params(
+    slots: &SlotMemory,
+    vocab: &DeviceVocabulary,
+    sets: &LegalSets,
+    walks: &WalkMemory,
+    parts: usize,
+) -> Result<LegalParams> {
     if sets.slots != slots.count() || sets.stride != vocab.stride() {
         let message = format!(
             "sets of {} slots and {} words; there are {} slots of {} words",
@@ -188,7 +204,7 @@ pub fn legal(
         holds("what walks have found", &sets.found, sets.words.len())?;
     }
     let (pool, pool_room) = walks.pool();
-    let params = LegalParams {
+    Ok(LegalParams {
         arrays: slots.arrays(vocab),
         heads: sets.heads.address(),
         ids: sets.ids.address(),
@@ -199,9 +215,5 @@ pub fn legal(
         spare: walks.spare(slots)?,
         pool_room,
         parts: parts as u32,
-    };
-    let launch = Launch { blocks: walks.blocks(), threads: THREADS, shared: SHARED };
-    // SAFETY: `LegalParams` mirrors the kernel's struct; the sets have a row per slot of this vocabulary's stride, walks
-    // as many blocks as the launch and levels enough; what slots refer to is answered for where they are written.
-    unsafe { driver.launch("legal", launch, bytes_of(&params)) }
+    })
 }

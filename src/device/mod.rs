@@ -21,6 +21,7 @@ pub mod masks;
 pub mod sample;
 pub mod selftest;
 pub mod slots;
+pub mod step;
 pub mod vocabulary;
 
 pub use cuda::Cuda;

@@ -43,7 +43,7 @@ impl Format {
     }
 
     /// The ending of kernels' names.
-    fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Format::F32 => "f32",
             Format::F16 => "f16",
@@ -69,7 +69,11 @@ impl DeviceLogits {
     ///
     /// If the address is not one of an element, the stride is below the width, the memory ends before the last row
     /// does, or there are too many rows or logits for a launch.
-    pub fn new(
+    ///
+    /// # Safety
+    ///
+    /// The `elements` logits must stay readable by the device until the work they are given to is done.
+    pub unsafe fn new(
         address: u64,
         elements: usize,
         format: Format,
@@ -98,6 +102,11 @@ impl DeviceLogits {
             ));
         }
         Ok(DeviceLogits { address, format, rows, width, stride })
+    }
+
+    /// How a logit is stored.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Number of rows.
@@ -249,8 +258,7 @@ impl SampleBuffers<'_> {
 ///
 /// # Safety
 ///
-/// The memory behind `logits` must stay readable until the launch is done. Slots must be as
-/// [`layout`](super::layout) has it, with `adjust` 0 or the address of a [block](super::adjust) made for this width,
+/// Slots must be as [`layout`](super::layout) has it, with `adjust` 0 or the address of a [block](super::adjust) made for this width,
 /// and no slot may stand in two rows.
 pub unsafe fn sample(
     driver: &dyn Driver,

@@ -4,6 +4,7 @@ pub mod probe;
 pub mod random;
 pub mod sampling;
 mod sampling_batch;
+pub mod stepping;
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 

@@ -7,6 +7,8 @@ use half::{bf16, f16};
 pub struct Random(pub u64);
 
 impl Random {
+    /// 64 random bits.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -20,6 +22,7 @@ impl Random {
         (self.next() % n as u64) as usize
     }
 
+    /// True in `percent` of 100 cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
@@ -35,6 +38,7 @@ impl Random {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
+    /// One of them.
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
@@ -42,12 +46,16 @@ impl Random {
 
 /// A row in one of the three formats.
 pub enum Row {
+    /// 32-bit floats.
     F32(Vec<f32>),
+    /// IEEE half precision.
     F16(Vec<f16>),
+    /// bfloat16.
     Bf16(Vec<bf16>),
 }
 
 impl Row {
+    /// A view of it.
     pub fn logits(&self) -> Logits<'_> {
         match self {
             Row::F32(row) => Logits::F32(row),

@@ -127,7 +127,9 @@ pub fn sample(
     let logits = upload(device, &bytes)?;
     let format = [Format::F32, Format::F16, Format::Bf16][shape.format];
     let start = logits.address() + (shape.lead * format.bytes()) as u64;
-    let batch = DeviceLogits::new(start, elements - shape.lead, format, n, width, width + shape.gap)?;
+    // SAFETY: `logits` outlives the launches, and holds the logits from its `lead`-th on.
+    let batch =
+        unsafe { DeviceLogits::new(start, elements - shape.lead, format, n, width, width + shape.gap) }?;
 
     let (rows, slots) = (upload(device, &all.rows)?, upload(device, &all.slots)?);
     let (heads, ids) = (upload(device, &all.heads)?, upload(device, &all.ids)?);

@@ -18,7 +18,7 @@ use crate::device::layout::{INACTIVE, RowResult, Slot, TOP_MAX, TopToken, row_st
 use crate::device::masks;
 use crate::device::sample::{DeviceLogits, Format, Spread};
 use crate::error::Result;
-use crate::sampling::{LogitsBatch, TokenCounts};
+use crate::sampling::{Logits, LogitsBatch, TokenCounts};
 
 /// Tokens that slots can take back.
 const KEEP: usize = 6;
@@ -222,13 +222,17 @@ impl Decode<'_> {
             Some(tops) => download(self.device, tops, n * TOP_MAX)?,
             None => vec![TopToken::zeroed(); n * TOP_MAX],
         };
-        let view = LogitsBatch::new(host_rows.logits(), 1, elements, elements)?;
-        let all = view.row(0).expect("one row");
+        let all = match &host_rows {
+            Row::F32(v) => Logits::F32(&v[lead..]),
+            Row::F16(v) => Logits::F16(&v[lead..]),
+            Row::Bf16(v) => Logits::Bf16(&v[lead..]),
+        };
+        let all = LogitsBatch::new(all, n, stride, width)?;
         for row in 0..n {
             let expected = match self.of_row(row) {
                 None => Outcome { result: (0, 0, row_status::INACTIVE, 0), tops: Vec::new() },
                 Some(slot) => {
-                    let logits = all.part(lead + row * stride, width).expect("as laid out");
+                    let logits = all.row(row).expect("below the number of rows");
                     let one = LogitsBatch::new(logits, 1, width, width)?;
                     self.host.step(&mut self.live[slot], &one, KEEP)?
                 }

@@ -1,9 +1,14 @@
 //! Kernels against the specification, on any device: tests run these checks emulated, `doctor` on a card.
 
+pub mod decode;
+pub mod host;
 pub mod probe;
 pub mod random;
+pub mod rig;
 pub mod sampling;
 mod sampling_batch;
+pub mod schemas;
+pub mod worlds;
 pub mod stepping;
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};

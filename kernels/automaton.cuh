@@ -375,10 +375,8 @@ WG_DEVICE u32 missing_spaces(const GrammarView& g, const Config& c, u32 flags) {
     return all > c.spaces ? all - c.spaces : 0;
 }
 
-// Reads one byte of a token after which `left` more may follow; false if it is illegal (the configuration
-// is then of no use).
 template <typename Levels>
-WG_DEVICE bool read_byte(const GrammarView& g, Levels& levels, Config& c, u32 byte, u64 left) {
+WG_DEVICE bool read_inline(const GrammarView& g, Levels& levels, Config& c, u32 byte, u64 left) {
     StateInfo s = state_of(g, c.state);
     if (missing_spaces(g, c, s.flags) > 0) {
         c.spaces += 1;
@@ -397,6 +395,18 @@ WG_DEVICE bool read_byte(const GrammarView& g, Levels& levels, Config& c, u32 by
         s = state_of(g, c.state);
     }
     return false;
+}
+
+// Reads one byte of a token after which `left` more may follow; false if it is illegal (the configuration
+// is then of no use). Only walks have it in line: there it is the inner loop.
+WG_DEVICE bool read_byte(const GrammarView& g, PoolLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
+}
+WG_FUNCTION bool read_byte(const GrammarView& g, LinearLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
+}
+WG_FUNCTION bool read_byte(const GrammarView& g, OneLevel& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
 }
 
 // Whether the text is complete.

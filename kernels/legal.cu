@@ -116,7 +116,7 @@ WG_DEVICE void whole_slot(LegalBlock& s, const LegalParams& p, const VocabView& 
     if (WG_THREAD == 0) *head = {walk.listing != 0 ? LEGAL_LIST : LEGAL_BITMAP, walk.listing != 0 ? walk.count : 0};
 }
 
-WG_KERNEL(legal, LegalParams, WALK_THREADS, 6) {
+WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
     WG_SHARED(LegalBlock, s);
     const VocabView v = vocab_of(p.a.vocab);
     const u32 slots = p.a.slot_count;

@@ -33,6 +33,8 @@ struct alignas(16) wg_u4 {
 #define WG_DEVICE __device__ __forceinline__
 // For code that is not worth a copy at every place that calls it.
 #define WG_NOINLINE __device__ __noinline__
+// A function that stays one: large, called from several places, and not where time goes.
+#define WG_FUNCTION [[maybe_unused]] static __device__ __noinline__
 // Tables that device code reads (`WG_CONSTANT float WEIGHTS[5] = {...}`).
 #define WG_CONSTANT static __device__ const
 

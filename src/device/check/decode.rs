@@ -345,7 +345,8 @@ impl Decode<'_> {
         draft::verify_draft(device, self.slot_rows(), &draft, &self.rig.walks)?;
         let verdicts: Vec<u32> = download(device, &verdicts, n * DRAFT)?;
         let words: Vec<u32> = download(device, &sets, n * (DRAFT + 1) * stride)?;
-        for (row, (taken, sets)) in expected.iter().enumerate().filter(|&(row, _)| self.of_row(row).is_some()) {
+        for (row, (taken, sets)) in expected.iter().enumerate().filter(|&(row, _)| self.of_row(row).is_some())
+        {
             let got = verdicts[row * DRAFT..][..DRAFT].iter().take_while(|&&v| v == verdict::OK).count();
             self.compare("verify_draft", row, &got, taken)?;
             for (node, set) in sets.iter().enumerate().take(taken + 1) {
@@ -400,7 +401,13 @@ impl Decode<'_> {
         Ok(())
     }
 
-    fn compare<T: PartialEq + std::fmt::Debug>(&self, what: &str, row: usize, got: &T, expected: &T) -> Result<()> {
+    fn compare<T: PartialEq + std::fmt::Debug>(
+        &self,
+        what: &str,
+        row: usize,
+        got: &T,
+        expected: &T,
+    ) -> Result<()> {
         if got == expected {
             return Ok(());
         }
@@ -420,7 +427,10 @@ fn some_bit(random: &mut Random, words: &[u32]) -> Option<u32> {
     let mut left = random.below(set.max(1) as usize) as u32;
     for (i, &word) in words.iter().enumerate() {
         if left < word.count_ones() {
-            return (0..32).filter(|bit| word >> bit & 1 == 1).nth(left as usize).map(|bit| i as u32 * 32 + bit);
+            return (0..32)
+                .filter(|bit| word >> bit & 1 == 1)
+                .nth(left as usize)
+                .map(|bit| i as u32 * 32 + bit);
         }
         left -= word.count_ones();
     }

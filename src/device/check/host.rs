@@ -112,7 +112,18 @@ impl Host {
         let cpu = self.cpu.admit(request())?;
         let reference = self.reference.as_mut().map(|engine| engine.admit(request())).transpose()?;
         let places = grammar.iter().map(|grammar| Configuration::start(grammar)).collect();
-        Ok(Live { grammar, params, prompt, max_tokens, choice, cpu, reference, places, finish: None, history: 0 })
+        Ok(Live {
+            grammar,
+            params,
+            prompt,
+            max_tokens,
+            choice,
+            cpu,
+            reference,
+            places,
+            finish: None,
+            history: 0,
+        })
     }
 
     /// Lets a request go.
@@ -156,7 +167,9 @@ impl Host {
             let expected = engine.step(&[id], logits).remove(0);
             if format!("{expected:?}") != format!("{sampled:?}") {
                 let what = live.words();
-                return Err(differs(format!("the CPU gives {sampled:?}, the reference {expected:?}, {what}")));
+                return Err(differs(format!(
+                    "the CPU gives {sampled:?}, the reference {expected:?}, {what}"
+                )));
             }
         }
         match sampled {
@@ -324,7 +337,12 @@ impl Live {
     /// Where it is, for messages.
     pub fn words(&self) -> String {
         let at = self.places.last();
-        format!("at {at:?} after {} tokens, limit {:?}, {:?}", self.places.len(), self.max_tokens, self.params)
+        format!(
+            "at {at:?} after {} tokens, limit {:?}, {:?}",
+            self.places.len(),
+            self.max_tokens,
+            self.params
+        )
     }
 }
 

@@ -56,9 +56,10 @@ pub fn cut(n: usize, width: usize) -> Result<Vocabulary> {
 fn tiny() -> Result<Vocabulary> {
     let mut tokens: Vec<Option<Vec<u8>>> = (0..=255u8).map(|b| Some(vec![b])).collect();
     let pieces = [
-        "{\"", "\":", "\": ", "\",\"", "\", \"", "\"}", "\"]", "\"}]", "[\"", "[[", "]]", "}}", "[{\"", "null", "true",
-        "false", "  ", "    ", "\n  ", "ab", "abab", "aaa", "name", "\"a", "a\"", "b\",", "10", "000", ".5", "1e",
-        "\\u", "\\\"", "\\n", "é", "日本", "😀", "\u{7f}", "value", "items", "\"type\"", "a\":", "\"b\":1", "ca",
+        "{\"", "\":", "\": ", "\",\"", "\", \"", "\"}", "\"]", "\"}]", "[\"", "[[", "]]", "}}", "[{\"",
+        "null", "true", "false", "  ", "    ", "\n  ", "ab", "abab", "aaa", "name", "\"a", "a\"", "b\",",
+        "10", "000", ".5", "1e", "\\u", "\\\"", "\\n", "é", "日本", "😀", "\u{7f}", "value", "items",
+        "\"type\"", "a\":", "\"b\":1", "ca",
     ];
     tokens.extend(pieces.map(|piece| Some(piece.as_bytes().to_vec())));
     // The second byte of a character alone, and a stop id.
@@ -103,7 +104,8 @@ impl World {
             ..CompilerOptions::default()
         };
         let mut grammars = Vec::new();
-        let compiler = Compiler::new(vocab.clone(), CompilerOptions { max_depth: 24, ..CompilerOptions::default() })?;
+        let compiler =
+            Compiler::new(vocab.clone(), CompilerOptions { max_depth: 24, ..CompilerOptions::default() })?;
         for schema in schemas::examples() {
             grammars.push(compiler.compile(&schema)?);
         }

@@ -32,6 +32,11 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Measure compile and mask times, and verdicts, over files in MaskBench's format.
     Maskbench(MaskbenchArgs),
+    /// Check the GPU's kernels against the reference, and measure them.
+    ///
+    /// Exit codes: 0 all checks passed on a GPU; 3 there is no GPU, and what could be checked without one passed; 4 a
+    /// check failed.
+    Doctor(DoctorArgs),
 }
 
 #[derive(Args, Debug)]
@@ -156,6 +161,40 @@ pub struct MaskbenchArgs {
     pub vocab: VocabArgs,
     #[command(flatten)]
     pub grammar: GrammarArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Which GPU.
+    #[arg(long, default_value_t = 0)]
+    pub device: usize,
+    /// Also measure: everything, or in some two minutes what is promised.
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "full")]
+    pub bench: Option<BenchArg>,
+    /// Do not check, only measure.
+    #[arg(long, requires = "bench")]
+    pub skip_checks: bool,
+    /// Few small checks, for a run under a memory checker.
+    #[arg(long, conflicts_with_all = ["bench", "skip_checks"])]
+    pub reduced: bool,
+    /// Use the emulator even if there is a GPU.
+    #[arg(long)]
+    pub emulated: bool,
+    /// Where random numbers begin; a failure names the seed that shows it again at once.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Also write what was found here.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchArg {
+    /// All kernels, batches, vocabularies, states and ways of sampling.
+    Full,
+    /// Fewer batches and vocabularies.
+    Quick,
 }
 
 /// What computes masks and draws tokens. The tokens are the same with each.

@@ -122,7 +122,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.kind.as_str())?;
         if let Some(p) = &self.0.pointer {
-            write!(f, " at #{p}")?;
+            let hash = if p.contains('#') && !p.starts_with('/') { "" } else { "#" };
+            write!(f, " at {hash}{p}")?;
         }
         write!(f, ": {}", self.0.message)
     }

@@ -7,6 +7,7 @@ mod accept;
 mod args;
 mod batch;
 mod check;
+mod documents;
 mod generate;
 mod inspect;
 mod maskbench;

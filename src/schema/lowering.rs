@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::draft::Draft;
+use super::draft::{Draft, Version};
 use super::keywords::{Role, keyword};
-use super::reference::References;
+use super::reference::{References, ScopeId, Target};
 use super::{Lowered, SchemaOptions, Warning, decimal::Decimal, pointer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{FALSE, IrBuilder, NodeId, TRUE, TypeSet};
@@ -15,12 +15,13 @@ use crate::ir::{FALSE, IrBuilder, NodeId, TRUE, TypeSet};
 /// Lowers a document whose size has been checked.
 pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered> {
     let draft = Draft::of(document)?;
-    let references = References::new(document, draft)?;
+    let references = References::new(document, draft, options)?;
     let order = references.order.clone();
     let built = vec![Built::NotYet; references.targets.len()];
     let mut lowering = Lowering {
         options,
         draft,
+        scope: 0,
         references,
         built,
         ir: IrBuilder::new(),
@@ -31,8 +32,10 @@ pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered
         enum_bytes: 0,
     };
     for target in order {
-        let schema = lowering.references.targets[target].schema;
-        lowering.path.clone_from(&lowering.references.targets[target].pointer);
+        let Target { schema, ref pointer, scope, .. } = lowering.references.targets[target];
+        lowering.path.clone_from(pointer);
+        lowering.scope = scope;
+        lowering.draft = lowering.references.draft(target);
         let node = lowering.schema_itself(schema)?;
         if let Built::Awaited(placeholder) = lowering.built[target] {
             lowering.ir.patch(placeholder, node);
@@ -64,7 +67,9 @@ pub(super) enum LeafKey {
 /// each.
 pub(super) struct Lowering<'a> {
     pub options: &'a SchemaOptions,
+    /// The draft of the schema being lowered, and the scope of its dynamic references.
     pub draft: Draft,
+    scope: ScopeId,
     references: References<'a>,
     built: Vec<Built>,
     pub ir: IrBuilder,
@@ -101,10 +106,16 @@ impl<'a> Lowering<'a> {
     }
 
     fn schema(&mut self, schema: &'a Value) -> Result<NodeId> {
-        match self.references.at(schema).map(|target| self.built[target]) {
+        let outside = (self.scope, self.draft);
+        if let Some(inside) = self.references.enter(schema, self.scope)? {
+            (self.scope, self.draft) = inside;
+        }
+        let node = match self.references.at(schema, self.scope).map(|target| self.built[target]) {
             Some(Built::Node(node)) => Ok(node),
             _ => self.schema_itself(schema),
-        }
+        };
+        (self.scope, self.draft) = outside;
+        node
     }
 
     fn schema_itself(&mut self, schema: &'a Value) -> Result<NodeId> {
@@ -126,7 +137,7 @@ impl<'a> Lowering<'a> {
     fn object_of_keywords(&mut self, map: &'a Map<String, Value>) -> Result<NodeId> {
         self.ir.set_place(pointer::keep(&self.path));
         if let Some(reference) = map.get("$ref").filter(|_| self.draft.ref_overrides()) {
-            return self.reference(reference);
+            return self.reference("$ref", reference);
         }
         let types = self.types(map)?;
         self.refuse_unsupported(map, types)?;
@@ -138,7 +149,7 @@ impl<'a> Lowering<'a> {
         self.literals(map, types, &mut all)?;
         for (name, value) in map {
             match name.as_str() {
-                "$ref" => all.push(self.reference(value)?),
+                "$ref" | "$dynamicRef" | "$recursiveRef" => all.push(self.reference(name, value)?),
                 "anyOf" => all.push(self.any_of(value)?),
                 _ => {}
             }
@@ -178,7 +189,7 @@ impl<'a> Lowering<'a> {
                     integer = true;
                     TypeSet::NUMBER
                 }
-                Some("any") if self.draft == Draft::D3 => {
+                Some("any") if self.draft.version == Version::D3 => {
                     number = true;
                     TypeSet::ALL
                 }
@@ -204,17 +215,14 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// `$ref`.
-    fn reference(&mut self, reference: &Value) -> Result<NodeId> {
+    /// `$ref` and its dynamic relatives.
+    fn reference(&mut self, keyword: &str, reference: &Value) -> Result<NodeId> {
         if !reference.is_string() {
-            return Err(self.invalid("$ref", "a URI reference such as \"#/$defs/name\""));
+            return Err(self.invalid(keyword, "a URI reference such as \"#/$defs/name\""));
         }
-        let target = match self.references.target(reference) {
+        let target = match self.references.target(reference, self.scope) {
             Ok(target) => target,
-            Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {
-                return self.unsupported("$ref", e.message().to_owned()).map(|()| TRUE);
-            }
-            Err(e) => return Err(e.or_at(self.pointer_to("$ref"))),
+            Err(e) => return Err(e.or_at(self.pointer_to(keyword))),
         };
         Ok(match self.built[target] {
             Built::Node(node) | Built::Awaited(node) => node,

@@ -25,6 +25,9 @@ mod string;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::Value;
 
 pub use languages::PatternLimits;
@@ -42,6 +45,10 @@ pub struct SchemaOptions {
     pub patterns: PatternLimits,
     /// Unsupported keywords become [`Warning`]s instead of errors. The output may then violate them.
     pub lenient: bool,
+    /// Schemas that the document may refer to, by URI. A relative one (`"common.json"`) is beside the
+    /// document, and so reached by `"$ref": "common.json"`. A schema is also known by its own `$id`; the
+    /// meta-schemas of json-schema.org need not be given. Nothing is ever fetched.
+    pub documents: BTreeMap<String, Arc<Value>>,
 }
 
 /// Bounds on a schema document. Exceeding one is [`ErrorKind::LimitExceeded`].

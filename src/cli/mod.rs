@@ -44,8 +44,21 @@ pub fn main() -> ExitCode {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
+            report(&error);
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on standard error for each problem.
+fn report(error: &Error) {
+    for problem in error.problems() {
+        match problem.pointer() {
+            Some(pointer) => {
+                let place = Error::at(problem.kind(), pointer, problem.message());
+                eprintln!("error: {place}");
+            }
+            None => eprintln!("error: {}: {}", problem.kind().as_str(), problem.message()),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered
         ir: IrBuilder::new(),
         path: String::new(),
         warnings: Vec::new(),
+        problems: Vec::new(),
+        given_up: false,
         leaves: HashMap::new(),
         enum_values: 0,
         enum_bytes: 0,
@@ -36,15 +38,24 @@ pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered
         lowering.path.clone_from(pointer);
         lowering.scope = scope;
         lowering.draft = lowering.references.draft(target);
-        let node = lowering.schema_itself(schema)?;
+        let node = lowering.schema_itself(schema);
+        let Ok(node) = lowering.or_problem(node, TRUE) else { break };
         if let Built::Awaited(placeholder) = lowering.built[target] {
             lowering.ir.patch(placeholder, node);
         }
         lowering.built[target] = Built::Node(node);
     }
+    if let Some(error) = Error::together(lowering.problems) {
+        return Err(error);
+    }
     let Built::Node(root) = lowering.built[0] else { unreachable!("the root is a target") };
     Ok(Lowered { ir: lowering.ir.finish(root), warnings: lowering.warnings })
 }
+
+/// How many problems of a document are reported.
+const MAX_PROBLEMS: usize = 20;
+/// How many of them may be exceeded limits; a pattern can take 200 ms to be one.
+const MAX_EXCEEDED: usize = 4;
 
 /// How far a reference's target has come.
 #[derive(Clone, Copy)]
@@ -76,6 +87,10 @@ pub(super) struct Lowering<'a> {
     /// JSON pointer of the schema being lowered.
     path: String,
     warnings: Vec<Warning>,
+    /// What is wrong with the document; nothing is built of it any more, but the search goes on.
+    problems: Vec<Error>,
+    /// So much is wrong, or so large, that it does not.
+    given_up: bool,
     pub leaves: HashMap<LeafKey, NodeId>,
     enum_values: usize,
     enum_bytes: usize,
@@ -94,10 +109,26 @@ impl<'a> Lowering<'a> {
     pub fn child(&mut self, tokens: &[&str], schema: &'a Value) -> Result<NodeId> {
         let (length, place) = (self.path.len(), self.ir.place());
         tokens.iter().for_each(|t| pointer::push(&mut self.path, t));
-        let node = self.schema(schema)?;
+        let node = self.schema(schema);
+        let node = self.or_problem(node, TRUE);
         self.path.truncate(length);
         self.ir.set_place(place);
-        Ok(node)
+        node
+    }
+
+    /// The result, or `instead` with the problem noted. An error again once the search is given up.
+    fn or_problem<T>(&mut self, result: Result<T>, instead: T) -> Result<T> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) if self.given_up => return Err(error),
+            Err(error) => error,
+        };
+        if !self.problems.contains(&error) {
+            self.problems.push(error.clone());
+        }
+        let exceeded = self.problems.iter().filter(|e| e.kind() == ErrorKind::LimitExceeded).count();
+        self.given_up = self.problems.len() >= MAX_PROBLEMS || exceeded >= MAX_EXCEEDED;
+        if self.given_up { Err(error) } else { Ok(instead) }
     }
 
     /// Lowers the `index`th subschema of a keyword that holds a list.
@@ -139,20 +170,21 @@ impl<'a> Lowering<'a> {
         if let Some(reference) = map.get("$ref").filter(|_| self.draft.ref_overrides()) {
             return self.reference("$ref", reference);
         }
-        let types = self.types(map)?;
+        let types = self.types(map);
+        let types = self.or_problem(types, Types { set: TypeSet::ALL, integer: false })?;
         self.refuse_unsupported(map, types)?;
         let mut all = vec![self.ir.types(types.set)];
-        self.string(map, types, &mut all)?;
-        self.number(map, types, &mut all)?;
-        self.object(map, types, &mut all)?;
-        self.array(map, types, &mut all)?;
-        self.literals(map, types, &mut all)?;
+        for group in [Self::string, Self::number, Self::object, Self::array, Self::literals] {
+            let done = group(self, map, types, &mut all);
+            self.or_problem(done, ())?;
+        }
         for (name, value) in map {
-            match name.as_str() {
-                "$ref" | "$dynamicRef" | "$recursiveRef" => all.push(self.reference(name, value)?),
-                "anyOf" => all.push(self.any_of(value)?),
-                _ => {}
-            }
+            let applied = match name.as_str() {
+                "$ref" | "$dynamicRef" | "$recursiveRef" => self.reference(name, value),
+                "anyOf" => self.any_of(value),
+                _ => continue,
+            };
+            all.push(self.or_problem(applied, TRUE)?);
         }
         let node = self.ir.and(all);
         let max_nodes = self.options.limits.max_nodes;
@@ -209,7 +241,8 @@ impl<'a> Lowering<'a> {
                 && about.intersection(types.set) != TypeSet::NONE
                 && !idle(value, map)
             {
-                self.unsupported(name, format!("\"{name}\" is not enforced; {way_out}"))?;
+                let refused = self.unsupported(name, format!("\"{name}\" is not enforced; {way_out}"));
+                self.or_problem(refused, ())?;
             }
         }
         Ok(())
@@ -298,12 +331,17 @@ impl<'a> Lowering<'a> {
     /// The error, or under `lenient` the warning, that a keyword is not enforced.
     pub fn unsupported(&mut self, keyword: &str, message: String) -> Result<()> {
         if self.options.lenient {
-            let pointer = pointer::keep(&self.pointer_to(keyword)).to_string();
-            self.warnings.push(Warning { pointer, message });
+            self.warn(keyword, message);
             return Ok(());
         }
         let message = format!("{message}, or set lenient to get a warning instead");
         Err(self.error_at(keyword, ErrorKind::UnsupportedKeyword, message))
+    }
+
+    /// Notes that a keyword asserts less than its author may expect.
+    pub fn warn(&mut self, keyword: &str, message: String) {
+        let pointer = pointer::keep(&self.pointer_to(keyword)).to_string();
+        self.warnings.push(Warning { pointer, message });
     }
 
     /// The error that a keyword's value is not `expected`.

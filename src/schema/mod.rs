@@ -85,7 +85,8 @@ impl Default for SchemaLimits {
     }
 }
 
-/// A keyword that is not enforced, under [`SchemaOptions::lenient`].
+/// A keyword that asserts less than it seems to: an annotation such as an unknown `format`, or, under
+/// [`SchemaOptions::lenient`], one that cannot be enforced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// JSON pointer of the keyword.
@@ -99,7 +100,7 @@ pub struct Warning {
 pub struct Lowered {
     /// What the schema asserts.
     pub ir: Ir,
-    /// What it asserts beyond that; empty unless [`SchemaOptions::lenient`].
+    /// Keywords that assert less than they seem to.
     pub warnings: Vec<Warning>,
 }
 
@@ -134,7 +135,7 @@ pub fn parse(text: &str, options: &SchemaOptions) -> Result<Lowered> {
 /// [`UnsupportedKeyword`](ErrorKind::UnsupportedKeyword),
 /// [`UnresolvedReference`](ErrorKind::UnresolvedReference) and
 /// [`LimitExceeded`](ErrorKind::LimitExceeded), with the pointer of the keyword; the first problem in
-/// the order of lowering.
+/// the order of lowering, with the others as its [`problems`](Error::problems).
 pub fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered> {
     check_size(document, &options.limits)?;
     lowering::lower(document, options)

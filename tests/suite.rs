@@ -18,8 +18,28 @@ use warpgrammar::automaton::{KeyOrder, Options};
 use warpgrammar::schema::SchemaOptions;
 
 /// Files of `optional/format` for the formats that are enforced.
-const FORMATS: [&str; 9] =
-    ["date-time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"];
+const FORMATS: [&str; 20] = [
+    "date-time",
+    "date",
+    "duration",
+    "email",
+    "hostname",
+    "idn-email",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "regex",
+    "relative-json-pointer",
+    "time",
+    "unknown",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
+];
 
 /// Valid instances that are not accepted, `draft/file: group: instance`, by reason.
 const NOT_ACCEPTED: &[(&str, &[&str])] = &[
@@ -52,6 +72,16 @@ const NOT_ACCEPTED: &[(&str, &[&str])] = &[
             "draft2020-12/format: duration format: invalid duration string is only an annotation by default",
             "draft2020-12/format: email format: invalid email string is only an annotation by default",
             "draft2020-12/format: hostname format: invalid hostname string is only an annotation by default",
+            "draft2020-12/format: idn-email format: invalid idn-email string is only an annotation by default",
+            "draft2020-12/format: idn-hostname format: invalid idn-hostname string is only an annotation by default",
+            "draft2020-12/format: iri format: invalid iri string is only an annotation by default",
+            "draft2020-12/format: iri-reference format: invalid iri-reference string is only an annotation by default",
+            "draft2020-12/format: json-pointer format: invalid json-pointer string is only an annotation by default",
+            "draft2020-12/format: regex format: invalid regex string is only an annotation by default",
+            "draft2020-12/format: relative-json-pointer format: invalid relative-json-pointer string is only an annotation by default",
+            "draft2020-12/format: uri format: invalid uri string is only an annotation by default",
+            "draft2020-12/format: uri-reference format: invalid uri-reference string is only an annotation by default",
+            "draft2020-12/format: uri-template format: invalid uri-template string is only an annotation by default",
             "draft2020-12/format: ipv4 format: invalid ipv4 string is only an annotation by default",
             "draft2020-12/format: ipv6 format: invalid ipv6 string is only an annotation by default",
             "draft2020-12/format: time format: invalid time string is only an annotation by default",

@@ -1,13 +1,13 @@
 //! JSON Schema documents, lowered to [`Ir`].
 //!
 //! [`parse`] reads text and [`lower`] a value; both check sizes first, without recursion, then find
-//! every `$ref` that can be reached (`reference`), and lower the referenced schemas so that each comes
+//! every reference that can be reached (`reference`), and lower the referenced schemas so that each comes
 //! after those it refers to: a reference is then an id that is already there, and only recursive ones
 //! need a [`Node::Ref`](crate::ir::Node::Ref). Recursion of the lowering itself is bounded by the
 //! nesting of the document, however long its chains of references are.
 //!
 //! A keyword that is not enforced is an error, never silently dropped: see [`SchemaOptions::lenient`].
-//! Keywords are recognised whatever draft `$schema` names, and meta-schemas are not read.
+//! Keywords are recognised whatever draft `$schema` names (`draft`), and meta-schemas are not read.
 //! Subschemas that nothing refers to (most of a large `$defs`) are not looked at.
 
 mod array;

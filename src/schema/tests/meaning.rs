@@ -99,6 +99,16 @@ const DEPARTURES: &[&str] = &[
     "time format",
     "uuid format",
     "duration format",
+    "idn-email format",
+    "regex format",
+    "idn-hostname format",
+    "json-pointer format",
+    "relative-json-pointer format",
+    "iri format",
+    "iri-reference format",
+    "uri format",
+    "uri-reference format",
+    "uri-template format",
 ];
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::documents;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
 use warpgrammar::engine::{Backend, Compiler, CompilerOptions};
@@ -266,7 +267,7 @@ impl VocabArgs {
 }
 
 /// How a schema becomes a grammar.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct GrammarArgs {
     /// Where white space may stand: compact (nowhere), flexible (in short runs), or indent=N.
     #[arg(long, default_value = "flexible", value_parser = parse_whitespace)]
@@ -277,6 +278,13 @@ pub struct GrammarArgs {
     /// Take keywords that cannot be enforced as warnings; the output may then violate them.
     #[arg(long)]
     pub lenient: bool,
+    /// A schema that others refer to; may be repeated. It is known by its own $id, by its file name as
+    /// if it were beside the main schema, and by URI if that is given.
+    #[arg(long = "with", value_name = "[URI=]FILE")]
+    pub with: Vec<String>,
+    /// A folder of such schemas; every *.json in it and in its folders, by path from DIR.
+    #[arg(long, value_name = "DIR")]
+    pub schema_dir: Option<PathBuf>,
 }
 
 /// In which order declared keys may be written.
@@ -298,6 +306,7 @@ impl GrammarArgs {
             ..CompilerOptions::default()
         };
         options.schema.lenient = self.lenient;
+        options.schema.documents = documents::read(&self.with, self.schema_dir.as_deref())?;
         Compiler::new(vocab.clone(), options)
     }
 }

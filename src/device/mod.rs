@@ -10,6 +10,7 @@
 pub mod adjust;
 pub mod advance;
 pub mod arena;
+pub mod bench;
 pub mod check;
 pub mod cuda;
 pub mod draft;

@@ -108,9 +108,9 @@ WG_DEVICE void load_tile(const Row& row, u32 tile, float (&z)[32]) {
     wg_u4 v[COUNT];
     if (row.mask == nullptr) {
 #pragma unroll
-        for (u32 i = 0; i < COUNT; i++) v[i] = wg_load16_stream(at + i * 512);
+        for (u32 i = 0; i < COUNT; i++) v[i] = wg_load16_stream(at + i * 512);  // hot: read 32
 #pragma unroll
-        for (u32 i = 0; i < COUNT; i++) widen<FORMAT>(v[i], &z[i * LOGITS]);
+        for (u32 i = 0; i < COUNT; i++) widen<FORMAT>(v[i], &z[i * LOGITS]);  // hot: read 32
         return;
     }
     const u8* bytes = (const u8*)(row.mask + tile * 32);

@@ -38,9 +38,14 @@ struct alignas(16) wg_u4 {
 // Tables that device code reads (`WG_CONSTANT float WEIGHTS[5] = {...}`).
 #define WG_CONSTANT static __device__ const
 
+#ifdef WG_STATIC_SHARED
+// For scripts/check-kernels.sh, so that the compiler says how much a kernel takes.
+#define WG_SHARED(T, s) __shared__ T s
+#else
 #define WG_SHARED(T, s)                                                                                         \
     extern __shared__ __align__(16) unsigned char wg_dynamic_shared[];                                          \
     T& s = *reinterpret_cast<T*>(wg_dynamic_shared)
+#endif
 
 #define WG_THREAD (threadIdx.x)
 #define WG_LANE (threadIdx.x & 31u)

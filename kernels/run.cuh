@@ -101,7 +101,7 @@ WG_DEVICE void run_batch(const SampleParams& p, SampleShared& s, Finish finish) 
             for (u32 left = take_tickets(p, s, first, from, end); left != 0; left &= left - 1) {
                 const u32 row = nth_row(s.wide, s.wide_before, first + wg_ffs(left) - 1);
                 const u32 slot = ((const u32*)p.rows)[row];
-                finish(row, slot, sample_wide<FORMAT>(p, s, row, slot));
+                finish(row, slot, sample_wide<FORMAT>(p, row, slot));
                 WG_SYNC();
             }
         }
@@ -111,7 +111,7 @@ WG_DEVICE void run_batch(const SampleParams& p, SampleShared& s, Finish finish) 
     for (u32 n = begin; n < lists && tiles + n * WG_LIST_TILES < to; n++) {
         const u32 row = nth_row(s.listed, s.listed_before, n);
         const u32 slot = ((const u32*)p.rows)[row];
-        finish(row, slot, sample_list<FORMAT>(p, s, row, slot));
+        finish(row, slot, sample_list<FORMAT>(p, row, slot));
         WG_SYNC();
     }
 }

@@ -38,7 +38,7 @@ WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, fl
     // NaN is not greater than anything.
     float max = WG_ILLEGAL;
 #pragma unroll
-    for (u32 i = 0; i < 32; i++) max = wg_max(z[i], max);
+    for (u32 i = 0; i < 32; i++) max = wg_max(z[i], max);  // hot: max 32
     max = key_to_f32(WG_REDUCE_MAX(key(canonical(max))));
 
     TileRecord record = {0, max, 0};
@@ -47,7 +47,7 @@ WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, fl
 #pragma unroll
             for (u32 i = 0; i < 32; i++) z[i] = z[i] > max ? max : z[i];  // +inf; NaN stays
         }
-        record.sum = warp_add(sum_weights(z, max, s));
+        record.sum = warp_add(sum_weights(z, max, s));  // hot: weigh 32
     }
     return record;
 }

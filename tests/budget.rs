@@ -58,7 +58,7 @@ fn compile(compiler: &Arc<Compiler>, schema: &Value) -> warpgrammar::Result<Arc<
         // Nobody listens any more once the time is over.
         let _ = send.send(compiler.compile(&owned));
     });
-    receive.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|e| panic!("{e}: compiling {schema}"))
+    receive.recv_timeout(Duration::from_secs(90)).unwrap_or_else(|e| panic!("{e}: compiling {schema}"))
 }
 
 /// The tokens that may come next, with what comes of them.

@@ -9,9 +9,10 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::formula::{ALWAYS, Formula, Formulas, NEVER, Node as F};
+use super::formula::{ALWAYS, Formula, Formulas, NEVER};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
+
 use super::raw::*;
 use super::{KeyOrder, Options, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,12 +27,12 @@ pub(crate) struct Explorer<'a> {
     pub sites: Vec<RawSite>,
     /// Per node, when it first appears in the schema: ids follow the order of lowering, in which what is
     /// referred to comes first.
-    pub appearance: Vec<u32>,
+    pub appearance: Rc<[u32]>,
     /// What [`Atom::Ordered`] numbers.
     pub orders: Vec<Order>,
     pub order_ids: FxHashMap<Order, u32>,
     /// Per node, its object assertions in order.
-    pub assertions: FxHashMap<NodeId, Order>,
+    pub objects_of: FxHashMap<NodeId, Order>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
     values: FxHashMap<NodeId, Formula>,
     restricted: FxHashMap<(Formula, Kind), Formula>,
@@ -66,16 +67,21 @@ enum Work {
 impl<'a> Explorer<'a> {
     /// Explores everything reachable from the root; frame 0 is the document.
     pub fn run(ir: &'a Ir, options: &'a Options) -> Result<Self> {
+        Self::run_at(ir, ir.root, appearance(ir), options)
+    }
+
+    /// Explores everything reachable from one node of a schema.
+    pub fn run_at(ir: &'a Ir, root: NodeId, appearance: Rc<[u32]>, options: &'a Options) -> Result<Self> {
         let mut x = Explorer {
             ir,
             options,
             formulas: Formulas::new(),
             frames: Vec::new(),
             sites: Vec::new(),
-            appearance: appearance(ir),
+            appearance,
             orders: Vec::new(),
             order_ids: FxHashMap::default(),
-            assertions: FxHashMap::default(),
+            objects_of: FxHashMap::default(),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
@@ -83,7 +89,7 @@ impl<'a> Explorer<'a> {
             states: 0,
             work: Vec::new(),
         };
-        let root = x.value(ir.root, 0)?;
+        let root = x.value(root, 0)?;
         let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
         x.frame(key)?;
         while let Some(work) = x.work.pop() {
@@ -118,7 +124,7 @@ impl<'a> Explorer<'a> {
             Node::And(list) => {
                 let list = operands(self, list)?;
                 let f = self.formulas.and(list);
-                let order = self.assertions(id);
+                let order = self.objects(id);
                 self.ordered(f, &order)
             }
             Node::Or(list) => {
@@ -419,75 +425,6 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Puts known verdicts into formulas that waited for them.
-    pub fn settle(&mut self, after: &[Formula], asked: &[Formula], verdicts: &[bool]) -> Vec<Formula> {
-        after.iter().map(|&f| self.settle_one(f, asked, verdicts)).collect()
-    }
-
-    pub fn settle_one(&mut self, f: Formula, asked: &[Formula], verdicts: &[bool]) -> Formula {
-        self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Verdict(v) => {
-                let i = asked.iter().position(|&a| a == v).expect("every awaited verdict is asked for");
-                verdicts[i].into()
-            }
-            other => formulas.atom(other),
-        })
-    }
-
-    pub fn alive(&self, frame: FrameId, verdicts: &[Formula]) -> bool {
-        self.frames[frame as usize].key.keep_false || verdicts.iter().any(|&f| f != NEVER)
-    }
-
-    /// Merges verdicts that are only ever used together into one, so that they are one entry of the
-    /// frame entered next: `v(a) ∧ v(b)` is `v(a ∧ b)`.
-    pub fn group(&mut self, f: Formula) -> Formula {
-        self.group_memo(f, &mut FxHashMap::default())
-    }
-
-    fn group_memo(&mut self, f: Formula, memo: &mut FxHashMap<Formula, Formula>) -> Formula {
-        let (list, conjunction) = match self.formulas.node(f) {
-            F::And(list) => (list.clone(), true),
-            F::Or(list) => (list.clone(), false),
-            _ => return f,
-        };
-        if let Some(&known) = memo.get(&f) {
-            return known;
-        }
-        let mut verdicts = Vec::new();
-        let mut rest = Vec::new();
-        for &g in list.iter() {
-            match *self.formulas.node(g) {
-                F::Atom(Atom::Verdict(v)) => verdicts.push(v),
-                _ => rest.push(self.group_memo(g, memo)),
-            }
-        }
-        if !verdicts.is_empty() {
-            let both = if conjunction { self.formulas.and(verdicts) } else { self.formulas.or(verdicts) };
-            rest.push(match both.constant() {
-                Some(b) => b.into(),
-                None => self.formulas.atom(Atom::Verdict(both)),
-            });
-        }
-        let grouped = if conjunction { self.formulas.and(rest) } else { self.formulas.or(rest) };
-        memo.insert(f, grouped);
-        grouped
-    }
-
-    /// The verdicts that formulas wait for, in order of appearance.
-    pub fn asked<'f>(&self, formulas: impl IntoIterator<Item = &'f Formula>) -> Rc<[Formula]> {
-        let mut asked = Vec::new();
-        for &f in formulas {
-            self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Verdict(v) = atom
-                    && !asked.contains(&v)
-                {
-                    asked.push(v);
-                }
-            });
-        }
-        asked.into()
-    }
-
     /// An exit whose verdicts depend on nothing but the count (`units = count + offset`).
     pub fn exit(&mut self, frame: FrameId, verdicts: &[Formula], offset: u32) -> Option<u32> {
         let mut starts = vec![0];
@@ -531,23 +468,7 @@ impl<'a> Explorer<'a> {
         if let Some(&known) = self.universal.get(&(dfa, state)) {
             return known;
         }
-        let any = crate::pattern::canonical_any();
-        let automaton = self.ir.strings[dfa as usize].clone();
-        let mut seen = vec![(any.start, state)];
-        let mut next = 0;
-        let universal = loop {
-            let Some(&(a, s)) = seen.get(next) else { break true };
-            next += 1;
-            if any.accepting[a as usize] != automaton.accepting[s as usize] || seen.len() > 64 {
-                break false;
-            }
-            for b in 0..=255u8 {
-                let pair = (any.next(a, b), automaton.next(s, b));
-                if pair.0 != 0 && !seen.contains(&pair) {
-                    seen.push(pair);
-                }
-            }
-        };
+        let universal = crate::pattern::is_universal(&self.ir.strings[dfa as usize], state);
         self.universal.insert((dfa, state), universal);
         universal
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::explore::{Expansion, Explorer};
+use super::explore::Explorer;
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
 use super::keys::{Here, TrieId, Tries};
 use super::raw::*;
@@ -50,21 +50,21 @@ struct Alike {
 /// The order in which one conjunction's names are written.
 pub(crate) struct Shape {
     /// Indices into [`ObjectData::names`].
-    names: Vec<u32>,
-    /// The object assertions, in order of appearance.
-    nodes: Vec<NodeId>,
+    pub names: Vec<u32>,
     /// Per object assertion of the shape, how it sees each of the names.
-    views: FxHashMap<NodeId, View>,
+    pub views: FxHashMap<NodeId, View>,
     /// Whether it is one of so many that a track that holds is followed alone.
     commits: bool,
 }
 
 /// How one assertion sees the names of a shape.
-struct View {
+pub(crate) struct View {
+    /// Place among the assertions of the shape in order of appearance.
+    rank: u32,
     /// Per position the schema of the name.
     schemas: Vec<NodeId>,
     /// Per position, and one beyond: the first position from there on whose name is required.
-    next_required: Vec<u32>,
+    pub next_required: Vec<u32>,
     /// Per position, and one beyond: nothing from there on can violate the assertion.
     settled: Vec<bool>,
     additional: NodeId,
@@ -120,9 +120,6 @@ const ANY: u32 = 0;
 /// Most orders of names that are all followed to the end.
 const MAX_FOLLOWED: usize = 4;
 
-/// Most sets of names told apart at `}` with free key order.
-const MAX_COMBINATIONS: usize = 256;
-
 impl Explorer<'_> {
     fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
         match self.ir.node(node) {
@@ -140,12 +137,7 @@ impl Explorer<'_> {
     pub fn object_start(&mut self, frame: FrameId) -> Result<Tracks> {
         let key = self.frames[frame as usize].key.clone();
         let mut data = ObjectData::default();
-        data.shapes.push(Shape {
-            names: Vec::new(),
-            nodes: Vec::new(),
-            views: FxHashMap::default(),
-            commits: false,
-        });
+        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
         for &entry in &key.entries {
@@ -241,13 +233,15 @@ impl Explorer<'_> {
         commits: bool,
     ) -> Shape {
         let position: FxHashMap<u32, u32> = names.iter().zip(0..).map(|(&name, at)| (name, at)).collect();
-        let views = nodes.iter().map(|&node| (node, self.view(node, &names, ids, &position))).collect();
-        Shape { names, nodes, views, commits }
+        let view = |(&node, rank)| (node, self.view(node, rank, &names, ids, &position));
+        let views = nodes.iter().zip(0..).map(view).collect();
+        Shape { names, views, commits }
     }
 
     fn view(
         &self,
         node: NodeId,
+        rank: u32,
         names: &[u32],
         ids: &FxHashMap<Arc<str>, u32>,
         position: &FxHashMap<u32, u32>,
@@ -267,7 +261,7 @@ impl Explorer<'_> {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
             settled[at] = settled[at + 1] && !required[at] && self.ir.resolve(schemas[at]) == TRUE;
         }
-        View { schemas, next_required, settled, additional: o.additional }
+        View { rank, schemas, next_required, settled, additional: o.additional }
     }
 
     /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
@@ -292,46 +286,30 @@ impl Explorer<'_> {
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
         let commits = shape.commits;
-        let mut nodes = Vec::new();
-        self.formulas.atoms(track.holds, &mut |atom| {
-            if let Atom::Object(node) = atom {
-                nodes.push(node);
+        let mut nodes = self.asserted(&[track.holds]);
+        nodes.sort_unstable_by_key(|node| shape.views[node].rank);
+        // Per assertion the schema of the value, if nothing required was skipped.
+        let schemas: Vec<(NodeId, Option<NodeId>)> = nodes
+            .iter()
+            .map(|&node| {
+                let view = &shape.views[&node];
+                let schema = match key {
+                    _ if view.next_required[from as usize] < to => None,
+                    NextKey::Declared(at) => Some(view.schemas[at as usize]),
+                    NextKey::Open => Some(view.additional),
+                };
+                (node, schema)
+            })
+            .collect();
+        let (mut after, mut order) = (FxHashMap::default(), Vec::new());
+        for (node, schema) in schemas {
+            let f = schema.map_or(Ok(NEVER), |schema| self.awaiting(Atom::Object(node), schema))?;
+            after.insert(node, f);
+            if let Some(schema) = schema.filter(|_| nodes.len() > 1) {
+                order.extend_from_slice(&self.objects(schema));
             }
-        });
-        if nodes.len() > 1 {
-            let left: FxHashSet<NodeId> = nodes.into_iter().collect();
-            nodes = shape.nodes.iter().copied().filter(|n| left.contains(n)).collect();
         }
-        let mut seen = Vec::with_capacity(nodes.len());
-        for &node in &nodes {
-            let view = &shape.views[&node];
-            let missed = view.next_required[from as usize] < to;
-            seen.push((
-                missed,
-                if let NextKey::Declared(at) = key { view.schemas[at as usize] } else { view.additional },
-            ));
-        }
-        let mut after = Vec::with_capacity(nodes.len());
-        let mut order: Vec<NodeId> = Vec::new();
-        for (&node, (missed, schema)) in nodes.iter().zip(seen) {
-            if nodes.len() > 1 && !missed {
-                order.extend(&*self.assertions(schema));
-            }
-            let value = if missed { NEVER } else { self.value(schema, 0)? };
-            let atom = self.formulas.atom(Atom::Object(node));
-            after.push(match value {
-                NEVER => NEVER,
-                ALWAYS => atom,
-                f => {
-                    let verdict = self.formulas.atom(Atom::Verdict(f));
-                    self.formulas.and([atom, verdict])
-                }
-            });
-        }
-        let holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
-            other => formulas.atom(other),
-        });
+        let holds = self.with_asserted(track.holds, &after);
         let position = match key {
             _ if any_order => 0,
             NextKey::Declared(at) => at + 1,
@@ -457,123 +435,6 @@ impl Explorer<'_> {
         }
         result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
     }
-
-    /// Per entry, the sets of names (as bits) any one of which must have been seen for the entry to hold at
-    /// `}`. With a fixed order the sets are empty: the entry holds or it does not.
-    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
-        let any_order = self.any_order();
-        let entries = self.frames[frame as usize].key.entries.len();
-        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-        let mut result = Vec::with_capacity(entries);
-        for entry in tracks.iter().take(entries) {
-            let mut sets = Vec::new();
-            for &id in entry.iter() {
-                let track = data.tracks[id as usize];
-                let shape = &data.shapes[track.shape as usize];
-                let mut needs = |node: NodeId| -> Option<u64> {
-                    let view = &shape.views[&node];
-                    let mut at = view.next_required[track.position as usize];
-                    if !any_order {
-                        return (at == u32::MAX).then_some(0);
-                    }
-                    let mut set = 0;
-                    while at != u32::MAX {
-                        set |= 1 << shape.names[at as usize];
-                        at = view.next_required[at as usize + 1];
-                    }
-                    Some(set)
-                };
-                sets.extend(self.sets(track.holds, &mut needs)?);
-            }
-            sets.sort_unstable();
-            sets.dedup();
-            result.push(sets);
-        }
-        Ok(result)
-    }
-
-    /// The disjunctive normal form of a formula whose atoms are sets of names.
-    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
-        let mut sets = match self.formulas.node(f) {
-            F::Never => Vec::new(),
-            F::Always => vec![0],
-            F::Atom(Atom::Object(node)) => needs(*node).into_iter().collect(),
-            F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
-            F::Or(list) => {
-                let mut any = Vec::new();
-                for &g in list.iter() {
-                    any.extend(self.sets(g, needs)?);
-                }
-                any
-            }
-            F::And(list) => {
-                let mut all = vec![0];
-                for &g in list.iter() {
-                    let one = self.sets(g, needs)?;
-                    all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
-                    all.sort_unstable();
-                    all.dedup();
-                    if all.len() > MAX_COMBINATIONS {
-                        return Err(too_many_combinations());
-                    }
-                }
-                all
-            }
-        };
-        sets.sort_unstable();
-        sets.dedup();
-        Ok(sets)
-    }
-
-    /// The exit at `}`.
-    pub fn object_exit(
-        &mut self,
-        frame: FrameId,
-        tracks: &Tracks,
-        out: &mut Expansion,
-    ) -> Result<Option<u32>> {
-        let closing = self.closing(frame, tracks)?;
-        if !self.any_order() {
-            let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
-            return Ok(self.exit(frame, &verdicts, 0));
-        }
-        // What holds depends on which of the sets have been seen; their unions are all there is to tell.
-        let mut unions = vec![0u64];
-        for &set in closing.iter().flatten() {
-            for i in 0..unions.len() {
-                let both = unions[i] | set;
-                if !unions.contains(&both) {
-                    unions.push(both);
-                }
-            }
-            if unions.len() > MAX_COMBINATIONS {
-                return Err(too_many_combinations());
-            }
-        }
-        unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
-        let mut choices = Vec::new();
-        for set in unions {
-            let verdicts: Vec<bool> =
-                closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect();
-            if let Some(outcome) = self.outcome(frame, &verdicts) {
-                choices.push((set, outcome));
-            }
-        }
-        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.count_ones()) else {
-            return Ok(None);
-        };
-        out.keys.get_or_insert_default().required = cheapest;
-        let exits = &mut self.frames[frame as usize].exits;
-        exits.push(Exit { pieces: Vec::new(), choices });
-        Ok(Some(exits.len() as u32 - 1))
-    }
-}
-
-fn too_many_combinations() -> Error {
-    let message = format!(
-        "more than {MAX_COMBINATIONS} combinations of required properties decide one object; use key order `schema`"
-    );
-    Error::new(ErrorKind::LimitExceeded, message)
 }
 
 /// The formulas that the tracks' verdicts wait for are collected from these.

@@ -19,8 +19,8 @@ pub(crate) type Order = Rc<[NodeId]>;
 
 impl Explorer<'_> {
     /// The object assertions that a node makes of its value, in order of first appearance below it.
-    pub fn assertions(&mut self, node: NodeId) -> Order {
-        if let Some(known) = self.assertions.get(&node) {
+    pub fn objects(&mut self, node: NodeId) -> Order {
+        if let Some(known) = self.objects_of.get(&node) {
             return known.clone();
         }
         let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
@@ -37,7 +37,7 @@ impl Explorer<'_> {
             }
         }
         let found: Order = found.into();
-        self.assertions.insert(node, found.clone());
+        self.objects_of.insert(node, found.clone());
         found
     }
 
@@ -170,7 +170,7 @@ impl Explorer<'_> {
 }
 
 /// Numbers the nodes in the order of a walk from the root that takes operands, members and items in turn.
-pub(crate) fn appearance(ir: &Ir) -> Vec<u32> {
+pub(crate) fn appearance(ir: &Ir) -> Rc<[u32]> {
     let mut order = vec![u32::MAX; ir.nodes.len()];
     let mut next = 0;
     let mut todo = vec![ir.root];
@@ -189,5 +189,5 @@ pub(crate) fn appearance(ir: &Ir) -> Vec<u32> {
         };
         todo.extend(parts.into_iter().rev());
     }
-    order
+    order.into()
 }

@@ -8,6 +8,7 @@ mod args;
 mod batch;
 mod check;
 mod doctor;
+mod documents;
 mod generate;
 mod inspect;
 mod maskbench;
@@ -51,8 +52,21 @@ pub fn main() -> ExitCode {
         Ok(Verdict::NoDevice) => ExitCode::from(3),
         Ok(Verdict::Differs) => ExitCode::from(4),
         Err(error) => {
-            eprintln!("error: {error}");
+            report(&error);
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on standard error for each problem.
+fn report(error: &Error) {
+    for problem in error.problems() {
+        match problem.pointer() {
+            Some(pointer) => {
+                let place = Error::at(problem.kind(), pointer, problem.message());
+                eprintln!("error: {place}");
+            }
+            None => eprintln!("error: {}: {}", problem.kind().as_str(), problem.message()),
         }
     }
 }

@@ -109,6 +109,7 @@ impl Arena {
             debug_assert!(false, "released more often than acquired");
             return;
         };
+        debug_assert!(Arc::ptr_eq(&entry.grammar, grammar), "an address names one grammar while it is held");
         entry.users -= 1;
         if entry.users == 0 {
             self.clock += 1;

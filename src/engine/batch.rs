@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::host::HostSlots;
+use super::host::{HostSlots, Interpreter};
+use super::on_device::DeviceSlots;
 use super::slot::{Backend, Request};
+use crate::device::{Cuda, Driver, Emulated};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::LogitsBatch;
 use crate::vocab::Vocabulary;
@@ -35,9 +37,10 @@ pub struct SlotId {
 /// Why an output ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// A stop token, or nothing can follow. With a grammar the output is complete.
+    /// A stop token, or nothing can follow. With a grammar the output is complete; it also ends so when the
+    /// budget is used up, since it is complete by then.
     Stop,
-    /// The budget is used up. Only without a grammar.
+    /// Free text used up its budget. Outputs with a grammar never end so.
     Length,
 }
 
@@ -72,9 +75,9 @@ pub(super) trait Slots: Send {
     /// See [`Engine::rollback`].
     fn rollback(&mut self, index: u32, n: usize) -> Result<()>;
     /// See [`Engine::forced`].
-    fn forced(&self, index: u32) -> Result<Vec<u8>>;
+    fn forced(&mut self, index: u32) -> Result<Vec<u8>>;
     /// See [`Engine::validate_tokens`].
-    fn validate(&self, index: u32, tokens: &[u32]) -> Result<usize>;
+    fn validate(&mut self, index: u32, tokens: &[u32]) -> Result<usize>;
     /// See [`Engine::is_complete`].
     fn is_complete(&self, index: u32) -> Result<bool>;
     /// See [`Engine::finish`].
@@ -101,7 +104,8 @@ impl Engine {
     /// An engine with all slots free.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidParameter`] for no slots or no threads.
+    /// [`ErrorKind::InvalidParameter`] for no slots or no threads; [`ErrorKind::NoDevice`] if the backend
+    /// needs a device that is not there, [`ErrorKind::Device`] if it has not enough memory.
     pub fn new(vocab: Arc<Vocabulary>, options: EngineOptions) -> Result<Self> {
         if options.slots == 0 || options.threads == 0 || options.slots > u32::MAX as usize {
             return Err(Error::new(
@@ -109,8 +113,31 @@ impl Engine {
                 "an engine needs at least one slot and one thread",
             ));
         }
-        let slots = Box::new(HostSlots::new(vocab.clone(), options.backend, options.threads));
+        let slots: Box<dyn Slots> = match options.backend {
+            Backend::Auto => match Cuda::open(0) {
+                Ok(device) => return Self::on_device(vocab, options.slots, Arc::new(device)),
+                Err(why) => {
+                    tracing::info!("no device is used: {why}");
+                    return Self::new(vocab, EngineOptions { backend: Backend::Cpu, ..options });
+                }
+            },
+            Backend::Cuda => return Self::on_device(vocab, options.slots, Arc::new(Cuda::open(0)?)),
+            Backend::Emulated => return Self::on_device(vocab, options.slots, Arc::new(Emulated::new()?)),
+            Backend::Cpu => Box::new(HostSlots::new(vocab.clone(), Interpreter::Cpu, options.threads)),
+            Backend::Reference => {
+                Box::new(HostSlots::new(vocab.clone(), Interpreter::Reference, options.threads))
+            }
+        };
         Ok(Engine { vocab, capacity: options.slots, places: Vec::new(), free: Vec::new(), slots })
+    }
+
+    /// An engine of `slots` slots on a device of the caller's choice, or on a stream of the caller's.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn on_device(vocab: Arc<Vocabulary>, slots: usize, driver: Arc<dyn Driver>) -> Result<Self> {
+        let kept = Box::new(DeviceSlots::new(vocab.clone(), driver, slots)?);
+        Ok(Engine { vocab, capacity: slots, places: Vec::new(), free: Vec::new(), slots: kept })
     }
 
     /// The vocabulary of all requests.
@@ -234,7 +261,7 @@ impl Engine {
     }
 
     /// Writes the legal tokens of a request: `[ceil(width / 32)]` words, bit t % 32 of word t / 32 set if
-    /// token t is legal, 0 beyond the vocabulary. All ones for a request without a grammar.
+    /// token t is legal, 0 beyond the vocabulary. Every token is legal without a grammar, none after the end.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] if `words` has another length.
@@ -261,16 +288,18 @@ impl Engine {
     ///
     /// # Errors
     /// Only for an id that is retired.
-    pub fn forced(&self, id: SlotId) -> Result<Vec<u8>> {
-        self.slots.forced(self.index(id)?)
+    pub fn forced(&mut self, id: SlotId) -> Result<Vec<u8>> {
+        let index = self.index(id)?;
+        self.slots.forced(index)
     }
 
     /// The length of the longest prefix of `tokens` that could come next. Changes nothing.
     ///
     /// # Errors
     /// Only for an id that is retired.
-    pub fn validate_tokens(&self, id: SlotId, tokens: &[u32]) -> Result<usize> {
-        self.slots.validate(self.index(id)?, tokens)
+    pub fn validate_tokens(&mut self, id: SlotId, tokens: &[u32]) -> Result<usize> {
+        let index = self.index(id)?;
+        self.slots.validate(index, tokens)
     }
 
     /// Whether the output so far satisfies the grammar (always, without one).

@@ -5,17 +5,26 @@ use std::sync::{Arc, Weak};
 use rustc_hash::FxHashMap;
 
 use super::batch::{Finish, Slots, Step};
-use super::slot::{Backend, Request, Scratch, Slot};
+use super::slot::{Request, Scratch, Slot};
 use crate::cpu::{Program, VocabTables};
 use crate::error::Result;
 use crate::sampling::LogitsBatch;
 use crate::table::Grammar;
 use crate::vocab::Vocabulary;
 
+/// What reads the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interpreter {
+    /// [`crate::cpu`].
+    Cpu,
+    /// [`crate::reference`].
+    Reference,
+}
+
 /// Requests by index, and the buffers that their rows take turns in.
 pub(super) struct HostSlots {
     vocab: Arc<Vocabulary>,
-    backend: Backend,
+    interpreter: Interpreter,
     slots: Vec<Option<Box<Slot>>>,
     scratch: Vec<Scratch>,
     /// Grammars in use made ready, by their address, which each keeps from being used again.
@@ -23,14 +32,14 @@ pub(super) struct HostSlots {
 }
 
 impl HostSlots {
-    pub fn new(vocab: Arc<Vocabulary>, backend: Backend, threads: usize) -> Self {
+    pub fn new(vocab: Arc<Vocabulary>, interpreter: Interpreter, threads: usize) -> Self {
         let tables = Arc::new(VocabTables::new(vocab.clone()));
-        if backend == Backend::Cpu {
+        if interpreter == Interpreter::Cpu {
             // Built once a vocabulary; no request's first mask should be charged for it.
             tables.warm_up();
         }
         let scratch = (0..threads).map(|_| Scratch::new(tables.clone())).collect();
-        HostSlots { vocab, backend, slots: Vec::new(), scratch, programs: FxHashMap::default() }
+        HostSlots { vocab, interpreter, slots: Vec::new(), scratch, programs: FxHashMap::default() }
     }
 
     fn program(&mut self, grammar: &Arc<Grammar>) -> Arc<Program> {
@@ -63,7 +72,7 @@ impl HostSlots {
 impl Slots for HostSlots {
     fn admit(&mut self, index: u32, request: Request<'_>) -> Result<()> {
         let program = request.grammar.as_ref().map(|grammar| self.program(grammar));
-        let slot = Slot::new(request, program.as_ref(), &self.vocab, self.backend)?;
+        let slot = Slot::new(request, program.as_ref(), &self.vocab, self.interpreter)?;
         self.put(index, Box::new(slot));
         Ok(())
     }
@@ -85,7 +94,7 @@ impl Slots for HostSlots {
         let mut results: Vec<Option<Result<Step>>> = rows.iter().map(|_| None).collect();
         let threads = self.scratch.len().min(rows.len()).max(1);
         let share = rows.len().div_ceil(threads).max(1);
-        let (vocab, backend) = (&*self.vocab, self.backend);
+        let (vocab, interpreter) = (&*self.vocab, self.interpreter);
         let run = |first: usize,
                    slots: &mut [Option<Box<Slot>>],
                    out: &mut [Option<Result<Step>>],
@@ -93,7 +102,7 @@ impl Slots for HostSlots {
             for (i, (slot, out)) in slots.iter_mut().zip(out).enumerate() {
                 *out = slot.as_deref_mut().map(|slot| {
                     let row = logits.row(first + i).expect("rows were counted by the caller");
-                    slot.step(vocab, row, backend, scratch)
+                    slot.step(vocab, row, interpreter, scratch)
                 });
             }
         };
@@ -123,7 +132,9 @@ impl Slots for HostSlots {
 
     fn fill_mask(&mut self, index: u32, words: &mut [u32]) -> Result<()> {
         let slot = self.slots[index as usize].as_deref().expect("indices are of admitted requests");
-        if !slot.fill_mask(&mut self.scratch[0], words) {
+        if slot.finish().is_some() {
+            words.fill(0);
+        } else if !slot.fill_mask(&mut self.scratch[0], words) {
             words.fill(u32::MAX);
             let width = self.vocab.width();
             if !width.is_multiple_of(32) {
@@ -138,11 +149,11 @@ impl Slots for HostSlots {
         self.slot_mut(index).rollback(&vocab, n)
     }
 
-    fn forced(&self, index: u32) -> Result<Vec<u8>> {
+    fn forced(&mut self, index: u32) -> Result<Vec<u8>> {
         Ok(self.slot(index).forced())
     }
 
-    fn validate(&self, index: u32, tokens: &[u32]) -> Result<usize> {
+    fn validate(&mut self, index: u32, tokens: &[u32]) -> Result<usize> {
         Ok(self.slot(index).validate(&self.vocab, tokens))
     }
 

@@ -14,6 +14,7 @@ mod batch;
 mod cache;
 mod compiler;
 mod host;
+mod on_device;
 mod position;
 mod slot;
 

@@ -59,6 +59,25 @@ fn chosen() -> Vec<Value> {
         json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
                          {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
     ];
+    // Alternatives that cost more or less: a short budget enters the cheaper form of a frame.
+    let e = || json!({"$ref": "#/$defs/E"});
+    let node = |op: &str, args: Value| {
+        json!({"type": "object", "properties": {"op": {"const": op}, "args": args}, "required": ["op", "args"],
+               "additionalProperties": false})
+    };
+    let pair = || json!({"type": "array", "items": e(), "minItems": 2, "maxItems": 2});
+    let tagged = |tag: &str, n: usize| {
+        let items: Vec<Value> = std::iter::once(json!({"const": tag})).chain((1..n).map(|_| e())).collect();
+        json!({"type": "array", "prefixItems": items, "items": false, "minItems": n})
+    };
+    for any_of in [
+        json!([node("lit", json!({"type": "integer"})), node("neg", e()), node("add", pair())]),
+        json!([{"type": "integer"}, tagged("neg", 2), tagged("add", 3)]),
+        json!([{"type": "null"}, {"type": "object", "properties": {"a": {"anyOf": [{"type": "null"}, e()]}},
+               "required": ["a"], "additionalProperties": false}, pair()]),
+    ] {
+        all.push(json!({"$ref": "#/$defs/E", "$defs": {"E": {"anyOf": any_of}}}));
+    }
     for i in 2..5 {
         all.push(json!({"type": "array", "items": all[i], "minItems": 2}));
     }

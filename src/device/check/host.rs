@@ -247,9 +247,9 @@ impl Host {
     ///
     /// # Errors
     /// If the CPU and the reference differ.
-    pub fn forced(&self, live: &Live) -> Result<Vec<u8>> {
+    pub fn forced(&mut self, live: &Live) -> Result<Vec<u8>> {
         let bytes = self.cpu.forced(live.cpu)?;
-        if let (Some(engine), Some(id)) = (&self.reference, live.reference)
+        if let (Some(engine), Some(id)) = (&mut self.reference, live.reference)
             && engine.forced(id)? != bytes
         {
             return Err(differs(format!("the CPU and the reference force other bytes, {}", live.words())));

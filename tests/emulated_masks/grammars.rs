@@ -35,6 +35,7 @@ fn chosen() -> Vec<Value> {
         json!({"type": "string", "pattern": "^[ab]*$", "minLength": 3, "maxLength": 7}),
         json!({"type": "string", "pattern": "^[a-z]+$"}),
         json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{3,10}$"}),
+        json!({"type": "string", "pattern": "^[a-z]+(-[0-9]+)?$"}),
         json!({"type": "string", "pattern": "^[A-Za-z0-9_]*$", "maxLength": 150}),
         json!({"type": "string", "pattern": "^https?://", "maxLength": 30}),
         json!({"type": "string", "pattern": "b.*c"}),

@@ -45,6 +45,60 @@ const CHANGES: &[Change] = &[
         from: "const u32 tile = f.tiles - block_max(s.block, first);",
         to: "const u32 tile = block_max(s.block, first > 0 ? f.tiles - first : 0);",
     },
+    Change {
+        name: "a draw at the edge takes the token before it",
+        file: "block.cuh",
+        from: "if (aim - before < v) break;",
+        to: "if (aim - before <= v) break;",
+    },
+    Change {
+        name: "NaN weighs as +inf",
+        file: "tile.cuh",
+        from: "z[i] = z[i] > max ? max : z[i];",
+        to: "z[i] = z[i] < max ? z[i] : max;",
+    },
+    Change {
+        name: "frequency counts the prompt",
+        file: "adjust.cuh",
+        from: "if (output > 0) z =",
+        to: "if ((prompt | output) > 0) z =",
+    },
+    Change {
+        name: "a digit forgets those before it",
+        file: "sweep.cuh",
+        from: "filter.prefix = filter.prefix << bits |",
+        to: "filter.prefix =",
+    },
+    Change {
+        name: "top-k beyond a list is taken for a list",
+        file: "truncate.cuh",
+        from: "if (k > WG_RANKED_CAP) return 0;",
+        to: "",
+    },
+    Change {
+        name: "min-p keeps one logit more",
+        file: "truncate.cuh",
+        from: "return (u64)high << 32;",
+        to: "return (u64)(high - 1) << 32;",
+    },
+    Change {
+        name: "top-p asks for one unit of mass more",
+        file: "truncate.cuh",
+        from: "    const u64 enough = enough_mass(row_mass(f), top_p);\n    if (kept.listed > 0) {",
+        to: "    const u64 enough = enough_mass(row_mass(f), top_p) + 1;\n    if (kept.listed > 0) {",
+    },
+    Change {
+        name: "a list is not grouped by tile",
+        file: "list.cuh",
+        from: "l.heads[i] = low;",
+        to: "l.heads[i] = 0;",
+    },
+    Change {
+        name: "a stop token's finish is not reported",
+        file: "step.cu",
+        from: "result.finish = status == SLOT_RUNNING ? 0 : status;",
+        to: "",
+    },
 ];
 
 /// What no test can notice, and why. An entry that is noticed after all fails the check, so that the list stays true.

@@ -79,6 +79,14 @@ fn chosen() -> Vec<Value> {
     ] {
         all.push(json!({"$ref": "#/$defs/E", "$defs": {"E": {"anyOf": any_of}}}));
     }
+    // Forced from one level into another of the same depth, which goes on otherwise.
+    let only = |items: Value| {
+        let n = items.as_array().map_or(0, Vec::len);
+        json!({"type": "array", "prefixItems": items, "items": false, "minItems": n})
+    };
+    let number = |n: u32| json!({ "const": n });
+    let pair_of_ones = only(json!([number(1), number(1)]));
+    all.push(only(json!([pair_of_ones, only(json!([number(2)])), pair_of_ones])));
     for i in 2..5 {
         all.push(json!({"type": "array", "items": all[i], "minItems": 2}));
     }
@@ -89,6 +97,11 @@ fn chosen() -> Vec<Value> {
         files.iter().map(|f| serde_json::from_str::<Value>(&std::fs::read_to_string(f).unwrap()).unwrap()),
     );
     all
+}
+
+/// Schemas whose frames have forms that cost more or less.
+pub fn with_variants() -> Vec<Value> {
+    chosen().into_iter().filter(|s| s["$defs"]["E"].is_object()).collect()
 }
 
 /// Both key orders, every kind of whitespace, little depth.

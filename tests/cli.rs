@@ -324,3 +324,59 @@ fn maskbench_prints_verdicts_and_times() {
     assert_eq!(written["per_file"]["one.json"], "ok");
     assert!(written["per_file"]["two.json"].as_str().unwrap().starts_with("compile error: invalid schema"));
 }
+
+/// What doctor says and does where there is no GPU, and with an emulator that cannot be loaded.
+#[test]
+fn doctor_without_a_gpu() {
+    let folder = Folder::new("doctor");
+    let file = folder.path("doctor.json");
+    let out = warpgrammar(&[
+        "doctor",
+        "--emulated",
+        "--bench",
+        "quick",
+        "--json",
+        &file.display().to_string(),
+        "--seed",
+        "3",
+        "--skip-checks",
+    ]);
+    assert_eq!(out.status.code(), Some(3), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("--bench measures cards only"));
+    let out = warpgrammar(&["doctor", "--emulated", "--reduced", "--json", &file.display().to_string()]);
+    let said = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(3), "{said}{}", text(&out.stderr));
+    assert!(said.starts_with("no GPU: "), "{said}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&report["gpu"], &report["bench"]), (&Value::Null, &Value::Null));
+    if !said.contains("no emulator") {
+        let checks = report["checks"].as_array().unwrap();
+        assert!(checks.len() >= 6 && checks.iter().all(|c| c["failure"].is_null() && c["compared"] != 0));
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_warpgrammar"))
+        .args(["doctor", "--emulated", "--reduced"])
+        .env("WARPGRAMMAR_EMULATOR", folder.path("absent.so"))
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(3));
+    assert!(text(&out.stdout).contains("no emulator: "));
+}
+
+/// Broken kernels are found: the emulator leaves a barrier out.
+#[test]
+fn doctor_finds_broken_kernels() {
+    let kernel =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/kernels/emulator/selftest.cu"))
+            .unwrap();
+    let line = 1 + kernel.lines().position(|line| line.trim() == "WG_SYNC();").expect("a barrier");
+    let out = Command::new(env!("CARGO_BIN_EXE_warpgrammar"))
+        .args(["doctor", "--emulated", "--reduced"])
+        .env("WARPGRAMMAR_SKIP_BARRIER", format!("selftest.cu:{line}"))
+        .output()
+        .unwrap();
+    if text(&out.stdout).contains("no emulator") {
+        return;
+    }
+    assert_eq!(out.status.code(), Some(4), "{}{}", text(&out.stdout), text(&out.stderr));
+    assert!(text(&out.stdout).contains("FAILED: seed 0"));
+}

@@ -67,10 +67,13 @@ fn open(args: &DoctorArgs) -> Result<Cuda> {
 fn check_emulated(args: &DoctorArgs, report: &mut Report) -> Result<()> {
     match Emulated::with_seed(args.seed) {
         Ok(emulated) => {
-            println!("checking the kernels on the {}, which cannot see fences, memory order and speed", {
-                &emulated.description().name
-            });
-            check(&emulated, &Plan { seed: args.seed, ..Plan::EMULATOR }, report)
+            let name = &emulated.description().name;
+            println!("checking the kernels on the {name}, which cannot see fences, memory order and speed");
+            let plan = match args.reduced {
+                true => Plan { seconds: 0.0, whole: false, ..Plan::EMULATOR },
+                false => Plan::EMULATOR,
+            };
+            check(&emulated, &Plan { seed: args.seed, ..plan }, report)
         }
         Err(error) if error.kind() == ErrorKind::NoDevice => {
             println!("no emulator: {}", error.message());

@@ -52,11 +52,14 @@ impl<'a> Clock<'a> {
         self.device.copy(&self.flush, 0, &self.flush, half, half)
     }
 
-    /// Notes `nodes` pieces of work down as a graph. A failure of one ends the capture all the same.
+    /// Notes `nodes` pieces of work down as a graph, after doing the first of them once: a kernel's first launch
+    /// loads it, which a capture may not. A failure of one ends the capture all the same.
     ///
     /// # Errors
     /// What the work or the driver says.
     pub fn capture(&self, nodes: usize, mut work: impl FnMut(usize) -> Result<()>) -> Result<Graph> {
+        work(0)?;
+        self.device.synchronize()?;
         self.device.begin_capture()?;
         let noted = (0..nodes).try_for_each(&mut work);
         let graph = self.device.end_capture();

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use serde_json::json;
 
 use super::batch::Batch;
-use super::clock::{Clock, Times};
+use super::clock::Clock;
 use super::logits::{Arena, Shape};
 use super::report::{LongGraph, Report, Subject, legal_bytes, step_bytes};
 use super::select::{Sampling, Selection};
@@ -15,7 +15,6 @@ use super::states::{Place, Recorded, State};
 use crate::device::check::rig::{DeviceWorld, Rig, RigSize};
 use crate::device::check::worlds;
 use crate::device::driver::{Driver, Launch};
-use crate::device::layout::Slot;
 use crate::device::sample::{Format, Spread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::Configuration;
@@ -273,16 +272,17 @@ impl Run<'_> {
             // SAFETY: the arena and the rig outlive the replay, which is waited for below.
             rig.step(device, &unsafe { arena.batch(i, rows)? }, spread)
         })?;
+        let written = || -> Result<u64> {
+            let slots = (0..rows).map(|index| rig.slots.read(device, index));
+            slots.map(|slot| slot.map(|(slot, _)| u64::from(slot.output))).sum()
+        };
+        let before = written()?;
         let begin = device.record()?;
         // SAFETY: as above.
         unsafe { device.replay(&graph)? };
         let end = device.record()?;
-        let us = Times::of(vec![device.microseconds(&begin, &end)? / steps as f64]).median;
-        let mut tokens = 0;
-        for index in 0..rows {
-            let slot: Slot = rig.slots.read(device, index)?.0;
-            tokens += u64::from(slot.output);
-        }
+        let us = device.microseconds(&begin, &end)? / steps as f64;
+        let tokens = written()? - before;
         if tokens != (rows * steps) as u64 {
             let message = format!("a graph of {steps} steps of {rows} rows wrote {tokens} tokens");
             return Err(Error::new(ErrorKind::Device, message));

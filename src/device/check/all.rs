@@ -53,11 +53,14 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
+/// A round: how much it compared, or the first difference.
+type Round<'a> = Box<dyn FnMut(&mut Random) -> Result<u64> + 'a>;
+
 /// One check: its share of the time, and a round of it.
 struct Check<'a> {
     name: String,
     share: f64,
-    round: Box<dyn FnMut(&mut Random) -> Result<u64> + 'a>,
+    round: Round<'a>,
 }
 
 /// Runs every check on `device`, and tells `done` of each as it ends. A difference ends its own check only.
@@ -125,7 +128,7 @@ fn checks<'a>(
 fn sampling_rounds<'a>(
     device: &'a dyn Driver,
     plan: &'a Plan,
-) -> Box<dyn FnMut(&mut Random) -> Result<u64> + 'a> {
+) -> Round<'a> {
     let mut scratch = SamplerScratch::default();
     Box::new(move |random| {
         let whole = plan.whole && random.chance(4);

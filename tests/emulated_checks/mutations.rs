@@ -102,7 +102,10 @@ const CHANGES: &[Change] = &[
 ];
 
 /// What no test can notice, and why. An entry that is noticed after all fails the check, so that the list stays true.
-const UNNOTICED: &[(&str, &str)] = &[];
+const UNNOTICED: &[(&str, &str)] = &[(
+    "step.cu finish_row 1",
+    "other warps may then read a slot that is being moved, but only to results that nobody writes down",
+)];
 
 /// What is broken.
 enum Mutation {

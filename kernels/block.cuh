@@ -41,6 +41,7 @@ WG_DEVICE u32 block_max(BlockShared& s, u32 v) {
     return v;
 }
 
+// Callers of this and of block_add come to a barrier before they use either again.
 WG_DEVICE u64 block_max64(BlockShared& s, u64 v) {
     const u32 high = WG_REDUCE_MAX((u32)(v >> 32));
     const u32 low = WG_REDUCE_MAX((u32)(v >> 32) == high ? (u32)v : 0u);
@@ -49,7 +50,6 @@ WG_DEVICE u64 block_max64(BlockShared& s, u64 v) {
     WG_SYNC();
 #pragma unroll
     for (u32 w = 0; w < WG_MAX_WARPS; w++) v = w < WG_WARPS && s.sums[w] > v ? s.sums[w] : v;
-    WG_SYNC();
     return v;
 }
 
@@ -60,7 +60,6 @@ WG_DEVICE u32 block_add(BlockShared& s, u32 v) {
     v = 0;
 #pragma unroll
     for (u32 w = 0; w < WG_MAX_WARPS; w++) v += w < WG_WARPS ? s.words[w] : 0;
-    WG_SYNC();
     return v;
 }
 

@@ -69,7 +69,6 @@ WG_DEVICE void sweep(SampleShared& s, const Finishing& f, const Filter& filter, 
             const u32 id = tile * WG_TILE + i * 32 + WG_LANE;
             if (z > WG_ILLEGAL && passes(f, filter, z, id)) visit(z, id);
         }
-        WG_SYNC_WARP();
     }
 }
 
@@ -166,7 +165,6 @@ WG_NOINLINE void sum_kept(const Finishing& f, u64 cut) {
 #pragma unroll 4
             for (u32 i = 0; i < 32; i++) sum += weight(stage[i * 32 + WG_LANE], max, f.scale);
             sum = warp_add(sum);
-            WG_SYNC_WARP();
         }
         if (WG_LANE == 0) s.sums[tile] = sum;
     }

@@ -33,7 +33,6 @@ WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, fl
         stage_tile<FORMAT>(row, tile, WG_CUT_NONE, stage);
 #pragma unroll
         for (u32 i = 0; i < 32; i++) z[i] = stage[i * 32 + WG_LANE];
-        WG_SYNC_WARP();
     }
     // NaN is not greater than anything.
     float max = WG_ILLEGAL;

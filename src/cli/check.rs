@@ -63,5 +63,14 @@ fn accepted(grammar: &Grammar, us: u128, warnings: &[Warning]) -> Value {
 }
 
 fn refused(error: &Error) -> Value {
-    json!({"ok": false, "kind": error.kind().as_str(), "pointer": error.pointer(), "message": error.message()})
+    let problem =
+        |e: &Error| json!({"kind": e.kind().as_str(), "pointer": e.pointer(), "message": e.message()});
+    let problems: Vec<Value> = error.problems().map(problem).collect();
+    json!({
+        "ok": false,
+        "kind": error.kind().as_str(),
+        "pointer": error.pointer(),
+        "message": error.message(),
+        "problems": problems,
+    })
 }

@@ -14,7 +14,12 @@ pub use warpgrammar::device::check::random::Random;
 
 /// Compiles a schema down to tables, without a vocabulary.
 pub fn compile(schema: &Value, options: &Options) -> warpgrammar::Result<Grammar> {
-    let lowered = schema::lower(schema, &SchemaOptions::default())?;
+    compile_with(schema, options, &SchemaOptions::default())
+}
+
+/// The same, with options of the schema.
+pub fn compile_with(schema: &Value, options: &Options, read: &SchemaOptions) -> warpgrammar::Result<Grammar> {
+    let lowered = schema::lower(schema, read)?;
     let machine = automaton::build(&lowered.ir, options)?;
     table::pack(&machine, 0, table::DEFAULT_MAX_BYTES)
 }

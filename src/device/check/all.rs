@@ -125,10 +125,7 @@ fn checks<'a>(
 }
 
 /// Random batches: mostly a few tiles, now and then a whole vocabulary.
-fn sampling_rounds<'a>(
-    device: &'a dyn Driver,
-    plan: &'a Plan,
-) -> Round<'a> {
+fn sampling_rounds<'a>(device: &'a dyn Driver, plan: &'a Plan) -> Round<'a> {
     let mut scratch = SamplerScratch::default();
     Box::new(move |random| {
         let whole = plan.whole && random.chance(4);

@@ -194,7 +194,8 @@ WG_DEVICE bool rollback_slot(const SlotArrays& a, u32 slot, u32 n) {
             s->history -= n;
         }
     }
-    if (WG_LANE == 0) s->status = SLOT_RUNNING;
+    // Without a token taken back, an output at its end is still there.
+    if (WG_LANE == 0 && (n > 0 || status == SLOT_STOPPED)) s->status = SLOT_RUNNING;
     WG_SYNC_WARP();
     return true;
 }

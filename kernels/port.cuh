@@ -40,7 +40,12 @@ struct alignas(16) wg_u4 {
 
 #ifdef WG_STATIC_SHARED
 // For scripts/check-kernels.sh, so that the compiler says how much a kernel takes.
-#define WG_SHARED(T, s) __shared__ T s
+template <typename T>
+WG_DEVICE T& wg_static_shared() {
+    __shared__ T shared;
+    return shared;
+}
+#define WG_SHARED(T, s) T& s = wg_static_shared<T>()
 #else
 #define WG_SHARED(T, s)                                                                                         \
     extern __shared__ __align__(16) unsigned char wg_dynamic_shared[];                                          \

@@ -226,10 +226,8 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
                 }
                 const u32 here = node_tokens(n);
                 if (here != 0 && fits(s.g, c, s.budget)) {
-                    for (u32 i = 0; i < here; ++i) {
-                        const u32 position = n.first_token + i;
-                        if (position >= w.first && position < w.last) emit_entry(s, w, position);
-                    }
+                    // On the way to a part's tokens there may be some of another part: their bits are set twice.
+                    for (u32 i = 0; i < here; ++i) emit_entry(s, w, n.first_token + i);
                 }
                 const u32 below = node_children(n);
                 if (below == 0) break;

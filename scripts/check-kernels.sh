@@ -24,27 +24,28 @@ cuda=$(echo "$venv"/lib/python3*/site-packages/nvidia/cu13)
 out=target/nvcc/out
 rm -rf "$out" && mkdir -p "$out"
 
-# As build/cuda.rs compiles them.
-flags=(-std=c++17 --fmad=false -lineinfo -cubin)
-compile() { # compile NAME FLAGS...
-  local name=$1; shift
-  if ! "$cuda/bin/nvcc" "${flags[@]}" "$@" -Xptxas=-v kernels/all.cu -o "$out/$name.cubin" > "$out/$name.log" 2>&1; then
-    # With static shared memory a kernel may be over the limit for that: its size is in the message.
-    [ "$name" = shared ] && grep -q 'too much shared data' "$out/$name.log" && return 0
-    cat "$out/$name.log" >&2
-    return 1
+# The files that kernels/all.cu lists, each by itself, compiled as build/cuda.rs does. The second kind tells the size
+# of each kernel's shared struct, which is otherwise the host's business; optimising does not change it.
+compile() { # compile ARCH FILE
+  local arch=$1 file=$2 name=$out/$1.$(basename "$2" .cu)
+  if [ "$arch" = shared ]; then
+    "$cuda/bin/nvcc" -std=c++17 -cubin -arch=sm_90 -DWG_STATIC_SHARED -Xcicc -O0 -Xptxas -O0,-v "$file" \
+      -o "$name.cubin" > "$name.log" 2>&1 && return 0
+    # Over the limit of static shared memory: its size is in the message.
+    grep -q 'too much shared data' "$name.log" && return 0
+  else
+    "$cuda/bin/nvcc" -std=c++17 --fmad=false -lineinfo -cubin -arch="$arch" -Xptxas=-v "$file" \
+      -o "$name.cubin" > "$name.log" 2>&1 &&
+      "$cuda/bin/nvdisasm" -gi -c "$name.cubin" > "$name.sass" && return 0
   fi
-  if [ "$name" != shared ]; then "$cuda/bin/nvdisasm" -gi -c "$out/$name.cubin" > "$out/$name.sass"; fi
+  cat "$name.log" >&2
+  return 255  # stops xargs
 }
-
-# Two at a time, which is what CI has processors for. The last tells the size of each kernel's shared struct,
-# which is otherwise the host's business.
-jobs=()
-for arch in "${archs[@]}"; do
-  compile "$arch" -arch="$arch" & jobs+=($!)
-  if [ ${#jobs[@]} = 2 ]; then wait "${jobs[0]}"; jobs=("${jobs[@]:1}"); fi
-done
-compile shared -arch=sm_90 -DWG_STATIC_SHARED & jobs+=($!)
-for job in "${jobs[@]}"; do wait "$job"; done
+export -f compile
+export cuda out
+files=$(sed -n '/#ifndef __CUDACC__/,$d; s|^#include "\(.*\.cu\)"|kernels/\1|p' kernels/all.cu)
+for arch in "${archs[@]}" shared; do
+  for file in $files; do echo "$arch $file"; done
+done | xargs -P "$(nproc)" -L 1 bash -c 'compile "$@"' -
 
 python3 scripts/check_kernels.py "$out" scripts/kernels.baseline "$@"

@@ -100,12 +100,13 @@ def hot_counts(sass, tags):
 
 def measure(out):
     """{(arch, kernel, what): number}"""
-    tags, measured = hot_lines(), {}
-    shared = shared_sizes((out / "shared.log").read_text())
+    tags, measured, shared = hot_lines(), {}, {}
+    for log in sorted(out.glob("shared.*.log")):
+        shared |= shared_sizes(log.read_text())
     for log in sorted(out.glob("sm_*.log")):
-        arch = log.stem
-        hot, lengths = hot_counts((out / f"{arch}.sass").read_text(), tags)
-        for kernel, values in sorted(resources(log.read_text()).items()):
+        arch = log.name.split(".")[0]
+        hot, lengths = hot_counts(log.with_suffix(".sass").read_text(), tags)
+        for kernel, values in resources(log.read_text()).items():
             values["shared"] = shared.get(kernel, 0)
             values["instructions"] = lengths.get(kernel, 0)
             for what, value in values.items():

@@ -224,10 +224,54 @@ fn check_says_what_is_wrong_and_where() {
     let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!((&refused["ok"], &refused["kind"]), (&json!(false), &json!("invalid schema")));
 
+    // Leniently, what is not enforced is warned about.
+    let lax = folder.write("lax.json", r#"{"properties": {"a": {"not": {}}, "b": {"uniqueItems": true}}}"#);
+    let run = warpgrammar(&["check", "--lenient", lax.to_str().unwrap()]);
+    assert!(run.status.success() && text(&run.stderr).contains("warning at #/properties/a/not: "), "{run:?}");
+    let run = warpgrammar(&["check", "--lenient", "--json", lax.to_str().unwrap()]);
+    let accepted: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let pointers: Vec<&Value> =
+        accepted["warnings"].as_array().unwrap().iter().map(|w| &w["pointer"]).collect();
+    assert_eq!(pointers, ["/properties/a/not", "/properties/b/uniqueItems"]);
+    assert_eq!(warpgrammar(&["check", lax.to_str().unwrap()]).status.code(), Some(1));
+    // A line for each problem.
+    let worse = folder.write("worse.json", r#"{"minItems": -1, "properties": {"a": {"type": 7}}}"#);
+    let run = warpgrammar(&["check", worse.to_str().unwrap()]);
+    let lines: Vec<String> = text(&run.stderr).lines().map(str::to_owned).collect();
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("error: invalid schema at #/properties/a/type"),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("error: invalid schema at #/minItems"), "{lines:?}");
+    let run = warpgrammar(&["check", "--json", worse.to_str().unwrap()]);
+    let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(refused["problems"][1]["pointer"], "/minItems");
+
     let missing = warpgrammar(&["check", "nowhere.json"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("nowhere.json"));
     assert_eq!(warpgrammar(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn schemas_are_given_beside_the_main_one() {
+    let folder = Folder::new("with");
+    std::fs::create_dir_all(folder.path("shared/deep")).unwrap();
+    folder.write("shared/deep/name.json", r#"{"$id": "http://example.com/name", "type": "string"}"#);
+    folder.write("shared/note.txt", "no schema");
+    let main = folder.write(
+        "main.json",
+        r##"{"properties": {"a": {"$ref": "deep/name.json"}, "b": {"$ref": "http://example.com/name"}}}"##,
+    );
+    let (main, dir) = (main.to_str().unwrap(), folder.path("shared"));
+    let (dir, name) = (dir.to_str().unwrap(), folder.path("shared/deep/name.json"));
+    let alone = warpgrammar(&["check", main]);
+    assert!(text(&alone.stderr).contains("another document, \"deep/name.json\""), "{alone:?}");
+    assert!(warpgrammar(&["check", "--schema-dir", dir, main]).status.success());
+    let by_file = format!("deep/name.json={}", name.display());
+    assert!(warpgrammar(&["check", "--with", &by_file, main]).status.success());
+    let twice = warpgrammar(&["check", "--with", &by_file, "--schema-dir", dir, main]);
+    assert!(text(&twice.stderr).contains("is given twice"), "{twice:?}");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Random walks: every legal byte leads on, every walk ends, and what it wrote satisfies the schema.
 
 mod common;
+#[path = "common/schemas.rs"]
+mod schemas;
 
 use common::{Random, compile, data};
+use schemas::schemas;
 use serde_json::{Value, json};
 use warpgrammar::automaton::{KeyOrder, Options, Whitespace};
 use warpgrammar::reference::Configuration;
@@ -17,27 +20,31 @@ fn walk(g: &Grammar, random: &mut Random, patience: usize) -> Vec<u8> {
             return text;
         }
         let bound = c.bound(g);
-        let mut legal: Vec<(u8, Configuration)> = (0..=255u8)
-            .filter_map(|b| {
+        let within = |left: u64| -> Vec<(u8, Configuration)> {
+            let read = |b: u8| {
                 let mut next = c.clone();
-                (next.read(g, b) && next.can_rest(g)).then_some((b, next))
-            })
-            .collect();
+                (next.read_within(g, b, left) && next.can_rest(g)).then_some((b, next))
+            };
+            (0..=255u8).filter_map(read).collect()
+        };
+        let mut legal = within(u64::MAX);
         if legal.is_empty() {
             assert!(c.is_complete(g), "dead end after {:?} in {c:?}", String::from_utf8_lossy(&text));
             return text;
         }
         if !c.is_complete(g) {
-            let least = legal.iter().map(|l| l.1.bound(g)).min().unwrap();
+            let home = within(bound - 1).into_iter().min_by_key(|l| l.1.bound(g)).expect("a way home");
+            let least = home.1.bound(g);
             assert!(
                 least < bound,
                 "bound {bound} → {least} after {:?} in {c:?}",
                 String::from_utf8_lossy(&text)
             );
+            if text.len() > patience {
+                legal = vec![home];
+            }
         }
         if text.len() > patience {
-            // Home by the shortest way.
-            legal.sort_by_key(|l| l.1.bound(g));
             legal.truncate(1);
         } else if random.below(4) > 0 {
             // Structure is rarer than text; look for it.
@@ -70,44 +77,6 @@ fn check_grammar(g: &Grammar, schema: &Value, walks: usize, random: &mut Random)
             assert!(oracle.is_valid(&value), "{} does not satisfy {schema}", String::from_utf8_lossy(&text));
         }
     }
-}
-
-fn schemas() -> Vec<Value> {
-    vec![
-        json!(true),
-        json!({"type": "object"}),
-        json!({"type": "string", "minLength": 2, "maxLength": 4}),
-        json!({"type": "string", "pattern": "^(aaa)*b$", "maxLength": 5}),
-        json!({"type": "string", "pattern": "^[ab]*$", "minLength": 3, "maxLength": 7}),
-        json!({"enum": ["red", "green", "b\"lue", 1, null, {"a": [1, 2]}]}),
-        json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}, "c": true},
-               "required": ["b"], "additionalProperties": false}),
-        json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
-               "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
-        json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
-        json!({"type": "array", "items": {"type": "string"}, "minItems": 4}),
-        json!({"type": "array", "items": {"type": "array", "items": {"enum": [1, "a"]}, "minItems": 3}, "minItems": 2}),
-        json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),
-        json!({"anyOf": [
-            {"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "string"}}, "required": ["kind", "x"], "additionalProperties": false},
-            {"type": "object", "properties": {"kind": {"const": "b"}, "y": {"type": "integer"}}, "required": ["kind", "y"], "additionalProperties": false}
-        ]}),
-        json!({"properties": {"a": {"type": "string"}}, "type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
-        json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "v": {"type": "number"}},
-               "required": ["next", "v"], "additionalProperties": false}),
-        json!({"type": "object", "properties": {"type": {"enum": ["div", "form"]}, "children": {"type": "array", "items": {"$ref": "#"}}},
-               "required": ["type", "children"], "additionalProperties": false}),
-        json!({"type": ["object", "array", "string"], "minItems": 1, "required": ["k"]}),
-        // An item that only a count forces, deeper than those before it.
-        json!({"type": "array", "prefixItems": [{"type": "null"}, {"type": "null"}, {"type": "array", "minItems": 1,
-               "items": {"type": "array", "minItems": 1, "items": {"type": "null"}}}], "minItems": 3, "maxItems": 5}),
-        // The deeper object shares a frame that is older than itself.
-        json!({"type": "object", "properties": {"s": {"type": "string"}, "o": {"type": "object",
-               "properties": {"t": {"type": "string"}}, "required": ["t"], "additionalProperties": false}},
-               "required": ["s", "o"], "additionalProperties": false}),
-        json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
-                         {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
-    ]
 }
 
 #[test]
@@ -155,4 +124,50 @@ fn merged_keys_come_in_the_order_of_their_first_appearance() {
     let g = compile(&schema, &Options::default()).unwrap();
     assert_eq!(common::accepts(&g, r#"{"z":1,"a":2}"#), Ok(()));
     assert_eq!(common::accepts(&g, r#"{"a":2,"z":1}"#), Err(9));
+}
+
+/// One constant, two references, a pair of subschemas: each met twice, the second time in another order.
+#[test]
+fn merged_keys_have_the_order_of_their_own_object() {
+    let schema = json!({
+        "$defs": {
+            "ab": {"properties": {"a": {}, "b": {}}},
+            "cd": {"properties": {"c": {}, "d": {}}},
+            "in_ab": {"properties": {"in": {"$ref": "#/$defs/ab"}}},
+            "in_cd": {"properties": {"in": {"$ref": "#/$defs/cd"}}},
+        },
+        "properties": {
+            "const": {"const": {"b": 1, "a": 2}},
+            "own": {"properties": {"a": {}, "b": {}}, "anyOf": [{"const": {"b": 1, "a": 2}}]},
+            "one": {"$ref": "#/$defs/ab", "anyOf": [{"$ref": "#/$defs/cd"}]},
+            "two": {"$ref": "#/$defs/cd", "anyOf": [{"$ref": "#/$defs/ab"}]},
+            "inner one": {"$ref": "#/$defs/in_ab", "anyOf": [{"$ref": "#/$defs/in_cd"}]},
+            "inner two": {"$ref": "#/$defs/in_cd", "anyOf": [{"$ref": "#/$defs/in_ab"}]},
+            "either": {"type": "object", "anyOf": [{"$ref": "#/$defs/cd"}, {"$ref": "#/$defs/ab"}]},
+        },
+    });
+    let g = compile(&schema, &Options::default()).unwrap();
+    for text in [
+        r#"{"const":{"b":1,"a":2}}"#,
+        r#"{"own":{"a":2,"b":1}}"#,
+        r#"{"one":{"a":1,"b":2,"c":3,"d":4}}"#,
+        r#"{"two":{"c":3,"d":4,"a":1,"b":2}}"#,
+        r#"{"inner one":{"in":{"a":1,"b":2,"c":3,"d":4}}}"#,
+        r#"{"inner two":{"in":{"c":3,"d":4,"a":1,"b":2}}}"#,
+        // Alternatives that stand by themselves keep their own orders.
+        r#"{"either":{"c":3,"d":4,"b":1,"a":2}}"#,
+        r#"{"either":{"a":3,"b":4,"d":1,"c":2}}"#,
+    ] {
+        assert_eq!(common::accepts(&g, text), Ok(()), "{text}");
+    }
+    for text in [
+        r#"{"const":{"a"#,
+        r#"{"own":{"b":1,"#,
+        r#"{"one":{"c":3,"d":4,"a":"#,
+        r#"{"two":{"a":1,"c":3,"b":"#,
+        r#"{"inner one":{"in":{"c":3,"a":"#,
+        r#"{"inner two":{"in":{"a":1,"c":"#,
+    ] {
+        assert!(common::accepts(&g, text).is_err_and(|read| read < text.len()), "{text}");
+    }
 }

@@ -5,8 +5,10 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
 use super::explore::{Expansion, Explorer};
-use super::formula::{ALWAYS, Formula, NEVER};
+use super::formula::{ALWAYS, Formula};
 use super::machine::Indent;
 use super::raw::*;
 use crate::error::Result;
@@ -35,35 +37,15 @@ impl Explorer<'_> {
 
     /// The entries after item `index`, with the item's verdicts open.
     fn read_item(&mut self, verdicts: &[Formula], index: u32) -> Result<Rc<[Formula]>> {
-        let mut nodes = Vec::new();
-        for &f in verdicts {
-            self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Array(node) = atom {
-                    nodes.push(node);
-                }
-            });
-        }
-        let mut after = Vec::with_capacity(nodes.len());
-        for &node in &nodes {
+        let mut after = FxHashMap::default();
+        for node in self.asserted(verdicts) {
             let a = self.array_assertion(node);
             let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
-            let f = self.value(item, 0)?;
-            let atom = self.formulas.atom(Atom::Array(node));
-            after.push(match f {
-                NEVER => NEVER,
-                ALWAYS => atom,
-                f => {
-                    let verdict = self.formulas.atom(Atom::Verdict(f));
-                    self.formulas.and([atom, verdict])
-                }
-            });
+            after.insert(node, self.awaiting(Atom::Array(node), item)?);
         }
         let mut result = Vec::with_capacity(verdicts.len());
         for &f in verdicts {
-            let f = self.formulas.map(f, &mut |formulas, atom| match atom {
-                Atom::Array(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
-                other => formulas.atom(other),
-            });
+            let f = self.with_asserted(f, &after);
             let f = self.array_settle(f, index + 1);
             result.push(self.group(f));
         }
@@ -72,15 +54,9 @@ impl Explorer<'_> {
 
     /// The item number from which on all are treated alike.
     fn saturation(&self, frame: FrameId) -> u32 {
-        let mut longest = 0;
-        for &f in &self.frames[frame as usize].key.entries {
-            self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Array(node) = atom {
-                    longest = longest.max(self.array_assertion(node).prefix.len() as u32);
-                }
-            });
-        }
-        longest
+        let entries = &self.frames[frame as usize].key.entries;
+        let longest = self.asserted(entries).into_iter().map(|node| self.array_assertion(node).prefix.len());
+        longest.max().unwrap_or(0) as u32
     }
 
     pub fn expand_array(&mut self, frame: FrameId, key: StateKey, out: &mut Expansion) -> Result<()> {
@@ -167,7 +143,7 @@ impl Explorer<'_> {
     fn without_items(&mut self, f: Formula) -> Formula {
         self.formulas.map(f, &mut |_, atom| match atom {
             Atom::Array(_) => ALWAYS,
-            Atom::Count { min, .. } => (min == 0).into(),
+            Atom::Count(range) => (range.min == 0).into(),
             other => unreachable!("{other:?} is no atom of an array"),
         })
     }

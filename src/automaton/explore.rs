@@ -9,8 +9,10 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::formula::{ALWAYS, Formula, Formulas, NEVER, Node as F};
+use super::formula::{ALWAYS, Formula, Formulas, NEVER};
 use super::machine::{Indent, Label};
+use super::order::{Order, appearance};
+
 use super::raw::*;
 use super::{KeyOrder, Options, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +27,12 @@ pub(crate) struct Explorer<'a> {
     pub sites: Vec<RawSite>,
     /// Per node, when it first appears in the schema: ids follow the order of lowering, in which what is
     /// referred to comes first.
-    pub appearance: Vec<u32>,
+    pub appearance: Rc<[u32]>,
+    /// What [`Atom::Ordered`] numbers.
+    pub orders: Vec<Order>,
+    pub order_ids: FxHashMap<Order, u32>,
+    /// Per node, its object assertions in order.
+    pub objects_of: FxHashMap<NodeId, Order>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
     values: FxHashMap<NodeId, Formula>,
     restricted: FxHashMap<(Formula, Kind), Formula>,
@@ -60,13 +67,21 @@ enum Work {
 impl<'a> Explorer<'a> {
     /// Explores everything reachable from the root; frame 0 is the document.
     pub fn run(ir: &'a Ir, options: &'a Options) -> Result<Self> {
+        Self::run_at(ir, ir.root, appearance(ir), options)
+    }
+
+    /// Explores everything reachable from one node of a schema.
+    pub fn run_at(ir: &'a Ir, root: NodeId, appearance: Rc<[u32]>, options: &'a Options) -> Result<Self> {
         let mut x = Explorer {
             ir,
             options,
             formulas: Formulas::new(),
             frames: Vec::new(),
             sites: Vec::new(),
-            appearance: appearance(ir),
+            appearance,
+            orders: Vec::new(),
+            order_ids: FxHashMap::default(),
+            objects_of: FxHashMap::default(),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
@@ -74,7 +89,7 @@ impl<'a> Explorer<'a> {
             states: 0,
             work: Vec::new(),
         };
-        let root = x.value(ir.root, 0)?;
+        let root = x.value(root, 0)?;
         let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
         x.frame(key)?;
         while let Some(work) = x.work.pop() {
@@ -108,7 +123,9 @@ impl<'a> Explorer<'a> {
             Node::False => NEVER,
             Node::And(list) => {
                 let list = operands(self, list)?;
-                self.formulas.and(list)
+                let f = self.formulas.and(list);
+                let order = self.objects(id);
+                self.ordered(f, &order)
             }
             Node::Or(list) => {
                 let list = operands(self, list)?;
@@ -138,15 +155,18 @@ impl<'a> Explorer<'a> {
             _ => TypeSet::OBJECT,
         };
         let done = self.formulas.map(f, &mut |formulas, atom| {
-            let Atom::Leaf(node) = atom else { unreachable!("a value not begun has only leaves") };
+            let node = match atom {
+                Atom::Leaf(node) => node,
+                Atom::Ordered(_) if kind == Kind::Object => return formulas.atom(atom),
+                Atom::Ordered(_) => return ALWAYS,
+                other => unreachable!("a value not begun has only leaves, not {other:?}"),
+            };
             match ir.node(node) {
                 Node::Type(set) => set.contains(types).into(),
                 Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
                     (*b == (kind == Kind::True)).into()
                 }
-                Node::Length(r) if kind == Kind::String => {
-                    formulas.atom(Atom::Count { min: r.min, max: r.max })
-                }
+                Node::Length(r) if kind == Kind::String => formulas.atom(Atom::Count(*r)),
                 Node::String(i) if kind == Kind::String => {
                     let start = ir.strings[*i as usize].start;
                     if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa: *i, state: start }) }
@@ -161,12 +181,13 @@ impl<'a> Explorer<'a> {
                         return NEVER;
                     }
                     let array = formulas.atom(Atom::Array(node));
-                    let count = formulas.atom(Atom::Count { min: a.items.min, max: a.items.max });
-                    formulas.and([array, if a.items == crate::ir::Range::ANY { ALWAYS } else { count }])
+                    let count = formulas.atom(Atom::Count(a.items));
+                    formulas.and([array, count])
                 }
                 _ => ALWAYS,
             }
         });
+        let done = self.settle_order(done);
         self.restricted.insert((f, kind), done);
         done
     }
@@ -404,83 +425,14 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Puts known verdicts into formulas that waited for them.
-    pub fn settle(&mut self, after: &[Formula], asked: &[Formula], verdicts: &[bool]) -> Vec<Formula> {
-        after.iter().map(|&f| self.settle_one(f, asked, verdicts)).collect()
-    }
-
-    pub fn settle_one(&mut self, f: Formula, asked: &[Formula], verdicts: &[bool]) -> Formula {
-        self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Verdict(v) => {
-                let i = asked.iter().position(|&a| a == v).expect("every awaited verdict is asked for");
-                verdicts[i].into()
-            }
-            other => formulas.atom(other),
-        })
-    }
-
-    pub fn alive(&self, frame: FrameId, verdicts: &[Formula]) -> bool {
-        self.frames[frame as usize].key.keep_false || verdicts.iter().any(|&f| f != NEVER)
-    }
-
-    /// Merges verdicts that are only ever used together into one, so that they are one entry of the
-    /// frame entered next: `v(a) ∧ v(b)` is `v(a ∧ b)`.
-    pub fn group(&mut self, f: Formula) -> Formula {
-        self.group_memo(f, &mut FxHashMap::default())
-    }
-
-    fn group_memo(&mut self, f: Formula, memo: &mut FxHashMap<Formula, Formula>) -> Formula {
-        let (list, conjunction) = match self.formulas.node(f) {
-            F::And(list) => (list.clone(), true),
-            F::Or(list) => (list.clone(), false),
-            _ => return f,
-        };
-        if let Some(&known) = memo.get(&f) {
-            return known;
-        }
-        let mut verdicts = Vec::new();
-        let mut rest = Vec::new();
-        for &g in list.iter() {
-            match *self.formulas.node(g) {
-                F::Atom(Atom::Verdict(v)) => verdicts.push(v),
-                _ => rest.push(self.group_memo(g, memo)),
-            }
-        }
-        if !verdicts.is_empty() {
-            let both = if conjunction { self.formulas.and(verdicts) } else { self.formulas.or(verdicts) };
-            rest.push(match both.constant() {
-                Some(b) => b.into(),
-                None => self.formulas.atom(Atom::Verdict(both)),
-            });
-        }
-        let grouped = if conjunction { self.formulas.and(rest) } else { self.formulas.or(rest) };
-        memo.insert(f, grouped);
-        grouped
-    }
-
-    /// The verdicts that formulas wait for, in order of appearance.
-    pub fn asked<'f>(&self, formulas: impl IntoIterator<Item = &'f Formula>) -> Rc<[Formula]> {
-        let mut asked = Vec::new();
-        for &f in formulas {
-            self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Verdict(v) = atom
-                    && !asked.contains(&v)
-                {
-                    asked.push(v);
-                }
-            });
-        }
-        asked.into()
-    }
-
     /// An exit whose verdicts depend on nothing but the count (`units = count + offset`).
     pub fn exit(&mut self, frame: FrameId, verdicts: &[Formula], offset: u32) -> Option<u32> {
         let mut starts = vec![0];
         for &f in verdicts {
             self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Count { min, max } = atom {
-                    starts.push(min.saturating_sub(offset));
-                    starts.push(max.saturating_add(1).saturating_sub(offset));
+                if let Atom::Count(range) = atom {
+                    starts.push(range.min.saturating_sub(offset));
+                    starts.push(range.max.saturating_add(1).saturating_sub(offset));
                 }
             });
         }
@@ -493,7 +445,7 @@ impl<'a> Explorer<'a> {
                 .iter()
                 .map(|&f| {
                     self.formulas.evaluate(f, &mut |atom| match atom {
-                        Atom::Count { min, max } => min <= units && (units <= max || max == u32::MAX),
+                        Atom::Count(range) => range.contains(units),
                         other => unreachable!("{other:?} is undecided at the end of a frame"),
                     })
                 })
@@ -516,23 +468,7 @@ impl<'a> Explorer<'a> {
         if let Some(&known) = self.universal.get(&(dfa, state)) {
             return known;
         }
-        let any = crate::pattern::canonical_any();
-        let automaton = self.ir.strings[dfa as usize].clone();
-        let mut seen = vec![(any.start, state)];
-        let mut next = 0;
-        let universal = loop {
-            let Some(&(a, s)) = seen.get(next) else { break true };
-            next += 1;
-            if any.accepting[a as usize] != automaton.accepting[s as usize] || seen.len() > 64 {
-                break false;
-            }
-            for b in 0..=255u8 {
-                let pair = (any.next(a, b), automaton.next(s, b));
-                if pair.0 != 0 && !seen.contains(&pair) {
-                    seen.push(pair);
-                }
-            }
-        };
+        let universal = crate::pattern::is_universal(&self.ir.strings[dfa as usize], state);
         self.universal.insert((dfa, state), universal);
         universal
     }
@@ -581,27 +517,4 @@ impl Expansion {
             self.edges.push((byte, byte, Edge::Leave { exit, read: true }));
         }
     }
-}
-
-/// Numbers the nodes in the order of a walk from the root that takes operands, members and items in turn.
-fn appearance(ir: &Ir) -> Vec<u32> {
-    let mut order = vec![u32::MAX; ir.nodes.len()];
-    let mut next = 0;
-    let mut todo = vec![ir.root];
-    while let Some(id) = todo.pop() {
-        let id = ir.resolve(id);
-        if order[id.0 as usize] != u32::MAX {
-            continue;
-        }
-        order[id.0 as usize] = next;
-        next += 1;
-        let parts: Vec<NodeId> = match ir.node(id) {
-            Node::And(list) | Node::Or(list) => list.to_vec(),
-            Node::Object(o) => o.properties.iter().map(|p| p.schema).chain([o.additional]).collect(),
-            Node::Array(a) => a.prefix.iter().copied().chain([a.rest]).collect(),
-            _ => Vec::new(),
-        };
-        todo.extend(parts.into_iter().rev());
-    }
-    order
 }

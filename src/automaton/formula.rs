@@ -6,8 +6,14 @@
 //! absorbed. Two frame states are the same state iff their formulas have the same id.
 //!
 //! Formulas are monotone (no negation): whatever is judged negatively is given an atom of its own.
+//!
+//! Atoms that hold on a range of counts imply each other: ranges intersect under *and*, unite under
+//! *or*, and a contained one is absorbed. Without that, alternatives that differ in their ranges alone
+//! would be told apart for ever: `n ≥ 0 ∨ n ≥ 3` would not be the constant it is.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::ir::Range;
 
 /// A formula. Equal ids are equal formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,15 +51,25 @@ pub(crate) enum Node<A> {
     Or(Box<[Formula]>),
 }
 
+/// What formulas are made of.
+pub(crate) trait Alternative: Copy + Eq + std::hash::Hash {
+    /// If the atom says that the count lies in a range: that range.
+    fn range(self) -> Option<Range>;
+    /// The atom which says that the count lies in `range`.
+    fn within(range: Range) -> Self;
+}
+
 /// The arena of all formulas over atoms of type `A`.
 pub(crate) struct Formulas<A> {
     nodes: Vec<Node<A>>,
+    /// Per node, whether it or one of its operands is a range of counts.
+    counts: Vec<bool>,
     ids: FxHashMap<Node<A>, Formula>,
 }
 
-impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
+impl<A: Alternative> Formulas<A> {
     pub fn new() -> Self {
-        Formulas { nodes: vec![Node::Never, Node::Always], ids: FxHashMap::default() }
+        Formulas { nodes: vec![Node::Never, Node::Always], counts: vec![false; 2], ids: FxHashMap::default() }
     }
 
     pub fn node(&self, f: Formula) -> &Node<A> {
@@ -65,6 +81,11 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
             return id;
         }
         let id = Formula(self.nodes.len() as u32);
+        self.counts.push(match &node {
+            Node::Never | Node::Always => false,
+            Node::Atom(a) => a.range().is_some(),
+            Node::And(list) | Node::Or(list) => list.iter().any(|&f| self.range(f).is_some()),
+        });
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
         id
@@ -96,6 +117,12 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
                 _ => list.push(f),
             }
         }
+        if list.iter().any(|f| self.counts[f.0 as usize]) {
+            let decided = if conjunction { self.intersect(&mut list) } else { self.unite(&mut list) };
+            if decided {
+                return absorbing;
+            }
+        }
         list.sort_unstable();
         list.dedup();
         self.absorb(&mut list, conjunction);
@@ -107,7 +134,79 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
         }
     }
 
-    /// `x ∨ (x ∧ y)` is `x`; `x ∧ (x ∨ y)` is `x`.
+    fn range(&self, f: Formula) -> Option<Range> {
+        match self.node(f) {
+            Node::Atom(a) => a.range(),
+            _ => None,
+        }
+    }
+
+    /// Replaces the ranges among the operands of an *and* by the one they have in common; whether there
+    /// is none.
+    fn intersect(&mut self, list: &mut Vec<Formula>) -> bool {
+        let mut common = Range::ANY;
+        list.retain(|&f| match self.range(f) {
+            Some(r) => {
+                common = Range { min: common.min.max(r.min), max: common.max.min(r.max) };
+                false
+            }
+            None => true,
+        });
+        if common != Range::ANY {
+            list.push(self.atom(A::within(common)));
+        }
+        common.min > common.max
+    }
+
+    /// Unites the ranges among the operands of an *or*, and those of operands that differ in nothing
+    /// else: `(x ∧ r) ∨ (x ∧ s)` is `x ∧ (r ∪ s)`. Whether every count is in one.
+    fn unite(&mut self, list: &mut Vec<Formula>) -> bool {
+        // What a range is conjoined with, in order of appearance.
+        let mut parts: Vec<(Box<[Formula]>, Vec<Range>)> = Vec::new();
+        let mut places: FxHashMap<Box<[Formula]>, usize> = FxHashMap::default();
+        list.retain(|&f| {
+            if !self.counts[f.0 as usize] {
+                return true;
+            }
+            let (others, range): (Box<[Formula]>, _) = match self.node(f) {
+                Node::Atom(_) => (Box::default(), self.range(f)),
+                Node::And(all) => (
+                    all.iter().copied().filter(|&g| self.range(g).is_none()).collect(),
+                    all.iter().find_map(|&g| self.range(g)),
+                ),
+                _ => return true,
+            };
+            let range = range.expect("it counts");
+            let at = *places.entry(others.clone()).or_insert(parts.len());
+            if at == parts.len() {
+                parts.push((others, Vec::new()));
+            }
+            parts[at].1.push(range);
+            false
+        });
+        for (others, ranges) in parts {
+            for range in union(ranges) {
+                let range = if range == Range::ANY { ALWAYS } else { self.atom(A::within(range)) };
+                let f = self.combine(others.iter().copied().chain([range]), true);
+                if f == ALWAYS {
+                    return true;
+                }
+                list.push(f);
+            }
+        }
+        // Without its range an operand may be a disjunction itself.
+        if list.iter().any(|&f| matches!(self.node(f), Node::Or(_))) {
+            let flat = list.iter().flat_map(|&f| match self.node(f) {
+                Node::Or(inner) => inner.to_vec(),
+                _ => vec![f],
+            });
+            *list = flat.collect();
+            return self.unite(list);
+        }
+        false
+    }
+
+    /// `x ∨ (x ∧ y)` is `x`; `x ∧ (x ∨ y)` is `x`; a range stands for all that it implies.
     fn absorb(&self, list: &mut Vec<Formula>, conjunction: bool) {
         let inner = |f: Formula| match self.node(f) {
             Node::Or(inner) if conjunction => Some(inner),
@@ -118,9 +217,18 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
             return;
         }
         let all = list.clone();
+        let has = |big: &[Formula], part: Formula| {
+            big.binary_search(&part).is_ok()
+                || self.range(part).is_some_and(|r| {
+                    big.iter().filter_map(|&g| self.range(g)).any(|q| {
+                        let (small, large) = if conjunction { (r, q) } else { (q, r) };
+                        large.min <= small.min && small.max <= large.max
+                    })
+                })
+        };
         let includes = |big: &[Formula], small: Formula| match inner(small) {
-            None => big.binary_search(&small).is_ok(),
-            Some(parts) => parts.len() < big.len() && parts.iter().all(|p| big.binary_search(p).is_ok()),
+            None => has(big, small),
+            Some(parts) => parts.len() <= big.len() && parts.iter().all(|&p| has(big, p)),
         };
         list.retain(|&f| match inner(f) {
             None => true,
@@ -210,48 +318,18 @@ impl<A: Copy + Eq + std::hash::Hash> Formulas<A> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn constants_fold_and_operands_merge() {
-        let mut f = Formulas::new();
-        let (a, b, c) = (f.atom(1u32), f.atom(2), f.atom(3));
-        assert_eq!(f.and([a, ALWAYS]), a);
-        assert_eq!(f.and([a, NEVER]), NEVER);
-        assert_eq!(f.or([a, NEVER, a]), a);
-        let (ab, ba) = (f.and([a, b]), f.and([b, a]));
-        assert_eq!(ab, ba);
-        let (abc, nested) = (f.and([a, b, c]), f.and([ab, c]));
-        assert_eq!(abc, nested);
-    }
-
-    #[test]
-    fn an_implied_operand_is_absorbed() {
-        let mut f = Formulas::new();
-        let (a, b, c) = (f.atom(1u32), f.atom(2), f.atom(3));
-        let ab = f.and([a, b]);
-        assert_eq!(f.or([a, ab]), a);
-        let abc = f.and([a, b, c]);
-        assert_eq!(f.or([ab, abc]), ab);
-        let a_or_b = f.or([a, b]);
-        assert_eq!(f.and([a, a_or_b]), a);
-        let kept = f.or([ab, c]);
-        assert_ne!(kept, c);
-    }
-
-    #[test]
-    fn mapping_atoms_agrees_with_evaluation() {
-        let mut f = Formulas::new();
-        let atoms: Vec<_> = (0..4u32).map(|i| f.atom(i)).collect();
-        let left = f.and([atoms[0], atoms[1]]);
-        let right = f.or([atoms[2], atoms[3]]);
-        let all = f.or([left, right]);
-        for bits in 0..16u32 {
-            let want = f.evaluate(all, &mut |a| bits >> a & 1 == 1);
-            let got = f.map(all, &mut |_, a| Formula::from(bits >> a & 1 == 1));
-            assert_eq!(got.constant(), Some(want));
+/// The fewest ranges that hold the same counts, ascending.
+fn union(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_unstable_by_key(|r| r.min);
+    let mut merged: Vec<Range> = Vec::with_capacity(ranges.len());
+    for r in ranges {
+        match merged.last_mut() {
+            Some(last) if r.min <= last.max.saturating_add(1) => last.max = last.max.max(r.max),
+            _ => merged.push(r),
         }
     }
+    merged
 }
+
+#[cfg(test)]
+mod tests;

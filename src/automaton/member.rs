@@ -13,7 +13,7 @@ use std::rc::Rc;
 use super::explore::{Expansion, Explorer};
 use super::keys::Here;
 use super::machine::Indent;
-use super::object::{open_formulas, sorted};
+use super::object::open_formulas;
 use super::raw::*;
 use crate::error::Result;
 use crate::pattern::{self, ByteDfa};
@@ -172,7 +172,7 @@ impl Explorer<'_> {
             KeyPosition::Trie(t) => data.tries.node(t).open,
         };
         let elsewhere: Vec<Box<[u32]>> =
-            positions.iter().map(|e| tracks_of(e.iter().map(|&p| open(p)))).collect();
+            positions.iter().map(|e| data.entry(e.iter().filter_map(|&p| open(p)))).collect();
 
         let mut declared = Vec::new();
         for &b in &bytes {
@@ -201,7 +201,7 @@ impl Explorer<'_> {
         let ended: Vec<Box<[u32]>> = positions
             .iter()
             .map(|entry| {
-                tracks_of(entry.iter().map(|&p| match p {
+                data.entry(entry.iter().filter_map(|&p| match p {
                     KeyPosition::Open(track) => Some(track),
                     KeyPosition::Trie(t) => match data.tries.node(t).here {
                         Here::Nothing => data.tries.node(t).open,
@@ -246,8 +246,4 @@ impl Explorer<'_> {
         }
         Ok(())
     }
-}
-
-fn tracks_of(list: impl Iterator<Item = Option<u32>>) -> Box<[u32]> {
-    sorted(list.flatten().collect())
 }

@@ -16,6 +16,8 @@
 
 mod array;
 mod assemble;
+mod blame;
+mod closing;
 mod cost;
 mod counts;
 mod explore;
@@ -26,13 +28,15 @@ mod listing;
 pub mod machine;
 mod member;
 mod object;
+mod order;
 mod raw;
 pub mod string;
 mod text;
 mod trim;
+mod verdicts;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{FALSE, Ir, Node, NodeId};
+use crate::ir::Ir;
 pub use listing::{dot, listing};
 pub use machine::Machine;
 
@@ -104,16 +108,20 @@ impl Options {
 /// but the vocabulary cannot spell any or the depth is not enough, [`ErrorKind::LimitExceeded`].
 pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     let explored = explore::Explorer::run(ir, options)?;
-    let mut trimmed = trim::Trimmer::run(&explored)?;
+    let trimmed = trim::Trimmer::run(&explored)?;
     let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
     let document = trimmed.document();
     let need = document.need[0];
-    // With free key order only the need tells that a required name can never be written.
-    let speechless = options.spellable.iter().any(|&s| !s);
-    if !document.is_live(0, 0) || (need == machine::State::NO_REST && !speechless) {
+    let all_spelled = options.spellable.iter().all(|&s| s);
+    let unsatisfiable = !document.is_live(0, 0)
+        // Recursion without an end and counts that never fit show in the need alone. So do bytes that are
+        // missing: whether they are to blame is seen without them.
+        || need == machine::State::NO_REST
+            && (all_spelled || !blame::Blame::new(ir, options).is_satisfiable(ir.root)?);
+    if unsatisfiable {
         return Err(Error::at(
             ErrorKind::Unsatisfiable,
-            unsatisfiable_at(ir, options),
+            blame::Blame::new(ir, options).place(),
             "no JSON text satisfies the schema; its assertions contradict each other",
         ));
     }
@@ -131,53 +139,6 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
             format!("every output nests {need} levels deep; the limit max_depth is {}", options.max_depth),
         ));
     }
-    let mut costs = cost::settle_costs(&trimmed);
-    while trimmed.narrow(&costs)? {
-        costs = cost::settle_costs(&trimmed);
-    }
+    let costs = cost::settle_costs(&trimmed);
     Ok(assemble::assemble(&trimmed, &costs))
-}
-
-/// Where an unsatisfiable schema is to blame: the innermost subschema that every value needs and none
-/// satisfies.
-fn unsatisfiable_at(ir: &Ir, options: &Options) -> String {
-    let mut at = ir.resolve(ir.root);
-    let mut seen = vec![at];
-    loop {
-        let needed: Vec<NodeId> = match ir.node(at) {
-            // What each operand needs, since all of them must hold of one value.
-            Node::And(list) => {
-                list.iter().flat_map(|&n| needed_by(ir.node(n))).chain(list.iter().copied()).collect()
-            }
-            node => needed_by(node),
-        };
-        let culprit = needed.into_iter().map(|n| ir.resolve(n)).find(|&n| {
-            // The false schema has no place of its own.
-            !seen.contains(&n) && n != FALSE && !is_satisfiable(ir, n, options)
-        });
-        match culprit {
-            Some(n) => at = n,
-            None => return ir.pointers[at.0 as usize].to_string(),
-        }
-        seen.push(at);
-    }
-}
-
-/// The subschemas without which an object or array cannot be.
-fn needed_by(node: &Node) -> Vec<NodeId> {
-    match node {
-        Node::Object(o) => o.properties.iter().filter(|p| p.required).map(|p| p.schema).collect(),
-        Node::Array(a) => {
-            let first = a.prefix.iter().chain(std::iter::repeat(&a.rest));
-            first.take(a.items.min.min(a.prefix.len() as u32 + 1) as usize).copied().collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn is_satisfiable(ir: &Ir, node: NodeId, options: &Options) -> bool {
-    let part = Ir { root: node, ..ir.clone() };
-    let explored = explore::Explorer::run(&part, options);
-    // A part that exceeds a limit is not known to be at fault.
-    explored.is_ok_and(|x| trim::Trimmer::run(&x).is_ok_and(|t| t.document().is_live(0, 0)))
 }

@@ -2,19 +2,24 @@
 //!
 //! An entry is a set of *tracks*. A track has a *shape*, the one order in which its declared names may
 //! be written, a position in it, and a formula over the object assertions not violated so far. The
-//! operands of a disjunction are tracks of their own, each with the order of its own schema; a
-//! conjunction is one track over one merged order: names in order of first appearance, names that
-//! are only required after them, undeclared names last. With the order fixed, the position alone
-//! tells which required names are missing, so an assertion needs no state of its own.
+//! operands of a disjunction are tracks of their own, each with the order of its own schema, but those
+//! with the same names in the same order are one; a conjunction is one track over one merged order: names
+//! in order of first appearance, names that are only required after them, undeclared names last. With the
+//! order fixed, the position alone tells which required names are missing, so an assertion needs no state
+//! of its own.
+//!
+//! A track that holds whatever follows leaves nothing to judge; the tracks beside it only allow other
+//! orders and the names it has skipped. Which of n such tracks are left is 2^n states, so of more than
+//! [`MAX_FOLLOWED`] one that holds is followed alone ([`ObjectData::entry`]).
 //!
 //! With free key order there is no position; a register of seen keys, one bit a name, says what may
 //! still come and what is missing.
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::explore::{Expansion, Explorer};
+use super::explore::Explorer;
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
 use super::keys::{Here, TrieId, Tries};
 use super::raw::*;
@@ -29,22 +34,37 @@ pub(crate) struct Track {
     /// Names before this position can no longer be written.
     pub position: u32,
     pub holds: Formula,
+    /// Whether a name before the position was not written. Kept only where it decides what is followed.
+    pub skipped: bool,
+}
+
+/// Alternatives that agree in their names and the order of these.
+struct Alike {
+    names: Vec<u32>,
+    /// Their assertions, as a list and as a set.
+    nodes: Vec<NodeId>,
+    assertions: FxHashSet<NodeId>,
+    formulas: Vec<Formula>,
 }
 
 /// The order in which one conjunction's names are written.
 pub(crate) struct Shape {
     /// Indices into [`ObjectData::names`].
-    names: Vec<u32>,
+    pub names: Vec<u32>,
     /// Per object assertion of the shape, how it sees each of the names.
-    views: FxHashMap<NodeId, View>,
+    pub views: FxHashMap<NodeId, View>,
+    /// Whether it is one of so many that a track that holds is followed alone.
+    commits: bool,
 }
 
 /// How one assertion sees the names of a shape.
-struct View {
+pub(crate) struct View {
+    /// Place among the assertions of the shape in order of appearance.
+    rank: u32,
     /// Per position the schema of the name.
     schemas: Vec<NodeId>,
     /// Per position, and one beyond: the first position from there on whose name is required.
-    next_required: Vec<u32>,
+    pub next_required: Vec<u32>,
     /// Per position, and one beyond: nothing from there on can violate the assertion.
     settled: Vec<bool>,
     additional: NodeId,
@@ -67,7 +87,7 @@ pub(crate) struct ObjectData {
     pub tries: Tries,
     pub tracks: Vec<Track>,
     track_ids: FxHashMap<Track, u32>,
-    trie_of: FxHashMap<(u32, u32, Formula), TrieId>,
+    trie_of: FxHashMap<Track, TrieId>,
 }
 
 impl ObjectData {
@@ -77,13 +97,28 @@ impl ObjectData {
             self.tracks.len() as u32 - 1
         })
     }
+
+    /// The entry of these tracks. Of many, what holds without a name skipped can write all that the others
+    /// could and is followed alone; what holds otherwise is followed beside those that have skipped nothing.
+    pub fn entry(&self, tracks: impl IntoIterator<Item = u32>) -> Box<[u32]> {
+        let mut ids: Vec<u32> = tracks.into_iter().collect();
+        let at = |id: u32| self.tracks[id as usize];
+        let holding = ids.iter().filter(|&&id| at(id).holds == ALWAYS);
+        let best = holding.copied().min_by_key(|&id| (at(id).skipped, at(id).position, at(id).shape));
+        if let Some(best) = best.filter(|&id| self.shapes[at(id).shape as usize].commits) {
+            ids.retain(|&id| id == best || at(best).skipped && !at(id).skipped);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into()
+    }
 }
 
 /// The shape of any object: no names, nothing asserted. Always shape 0.
 const ANY: u32 = 0;
 
-/// Most sets of names told apart at `}` with free key order.
-const MAX_COMBINATIONS: usize = 256;
+/// Most orders of names that are all followed to the end.
+const MAX_FOLLOWED: usize = 4;
 
 impl Explorer<'_> {
     fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
@@ -102,7 +137,7 @@ impl Explorer<'_> {
     pub fn object_start(&mut self, frame: FrameId) -> Result<Tracks> {
         let key = self.frames[frame as usize].key.clone();
         let mut data = ObjectData::default();
-        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default() });
+        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
         for &entry in &key.entries {
@@ -110,10 +145,30 @@ impl Explorer<'_> {
                 F::Or(list) => list.to_vec(),
                 _ => vec![entry],
             };
-            let mut tracks = Vec::with_capacity(alternatives.len());
+            // Alternatives with the same names in the same order are one.
+            let mut orders: Vec<Alike> = Vec::new();
+            let mut known: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
             for f in alternatives {
-                let shape = self.shape(f, &mut data, &mut name_ids);
-                data.shapes.push(shape);
+                let (nodes, f) = self.take_order(f);
+                let names = self.names(&nodes, &mut data, &mut name_ids);
+                let at = *known.entry(names.clone()).or_insert(orders.len());
+                if at == orders.len() {
+                    let assertions = nodes.iter().copied().collect();
+                    orders.push(Alike { names, nodes, assertions, formulas: vec![f] });
+                } else {
+                    let alike = &mut orders[at];
+                    let new: Vec<NodeId> =
+                        nodes.into_iter().filter(|&n| !alike.assertions.contains(&n)).collect();
+                    alike.assertions.extend(&new);
+                    alike.nodes.extend(new);
+                    alike.formulas.push(f);
+                }
+            }
+            let commits = orders.len() > MAX_FOLLOWED;
+            let mut tracks = Vec::with_capacity(orders.len());
+            for order in orders {
+                let f = self.formulas.or(order.formulas);
+                data.shapes.push(self.shape(order.nodes, order.names, &name_ids, commits));
                 tracks.push((data.shapes.len() as u32 - 1, f));
             }
             entries.push(tracks);
@@ -130,33 +185,30 @@ impl Explorer<'_> {
         self.frames[frame as usize].object = Some(data);
         let mut start = Vec::with_capacity(entries.len() + 1);
         for tracks in entries {
-            let ids = tracks
-                .into_iter()
-                .filter_map(|(shape, f)| self.settled_track(frame, Track { shape, position: 0, holds: f }));
+            let ids = tracks.into_iter().filter_map(|(shape, f)| {
+                self.settled_track(frame, Track { shape, position: 0, holds: f, skipped: false })
+            });
             let ids: Vec<u32> = ids.collect();
-            start.push(sorted(ids));
+            start.push(self.object_data(frame).entry(ids));
         }
         if key.keep_false {
-            let any = self.object_data(frame).track(Track { shape: ANY, position: 0, holds: ALWAYS });
+            let any = self.object_data(frame).track(Track {
+                shape: ANY,
+                position: 0,
+                holds: ALWAYS,
+                skipped: false,
+            });
             start.push([any].into());
         }
         Ok(start.into())
     }
 
-    fn shape(&self, f: Formula, data: &mut ObjectData, ids: &mut FxHashMap<Arc<str>, u32>) -> Shape {
-        let mut nodes: Vec<NodeId> = Vec::new();
-        self.formulas.atoms(f, &mut |atom| {
-            if let Atom::Object(node) = atom
-                && !nodes.contains(&node)
-            {
-                nodes.push(node);
-            }
-        });
-        nodes.sort_unstable_by_key(|node| self.appearance[node.0 as usize]);
+    /// The names that assertions declare, in order: those merely required last.
+    fn names(&self, nodes: &[NodeId], data: &mut ObjectData, ids: &mut FxHashMap<Arc<str>, u32>) -> Vec<u32> {
         let mut names = Vec::new();
-        let mut position: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut listed: FxHashSet<u32> = FxHashSet::default();
         for declared in [true, false] {
-            for &node in &nodes {
+            for &node in nodes {
                 let o = self.object_assertion(node);
                 let (own, only_required) = o.properties.split_at(o.declared as usize);
                 for p in if declared { own } else { only_required } {
@@ -164,20 +216,32 @@ impl Explorer<'_> {
                         data.names.push((p.name.clone(), pattern::canonical_spelling(&p.name)));
                         data.names.len() as u32 - 1
                     });
-                    position.entry(id).or_insert_with(|| {
+                    if listed.insert(id) {
                         names.push(id);
-                        names.len() as u32 - 1
-                    });
+                    }
                 }
             }
         }
-        let views = nodes.iter().map(|&node| (node, self.view(node, &names, ids, &position))).collect();
-        Shape { names, views }
+        names
+    }
+
+    fn shape(
+        &self,
+        nodes: Vec<NodeId>,
+        names: Vec<u32>,
+        ids: &FxHashMap<Arc<str>, u32>,
+        commits: bool,
+    ) -> Shape {
+        let position: FxHashMap<u32, u32> = names.iter().zip(0..).map(|(&name, at)| (name, at)).collect();
+        let view = |(&node, rank)| (node, self.view(node, rank, &names, ids, &position));
+        let views = nodes.iter().zip(0..).map(view).collect();
+        Shape { names, views, commits }
     }
 
     fn view(
         &self,
         node: NodeId,
+        rank: u32,
         names: &[u32],
         ids: &FxHashMap<Arc<str>, u32>,
         position: &FxHashMap<u32, u32>,
@@ -197,7 +261,7 @@ impl Explorer<'_> {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
             settled[at] = settled[at + 1] && !required[at] && self.ir.resolve(schemas[at]) == TRUE;
         }
-        View { schemas, next_required, settled, additional: o.additional }
+        View { rank, schemas, next_required, settled, additional: o.additional }
     }
 
     /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
@@ -221,52 +285,46 @@ impl Explorer<'_> {
             NextKey::Declared(at) => (track.position, at),
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
-        let mut nodes = Vec::new();
-        self.formulas.atoms(track.holds, &mut |atom| {
-            if let Atom::Object(node) = atom {
-                nodes.push(node);
+        let commits = shape.commits;
+        let mut nodes = self.asserted(&[track.holds]);
+        nodes.sort_unstable_by_key(|node| shape.views[node].rank);
+        // Per assertion the schema of the value, if nothing required was skipped.
+        let schemas: Vec<(NodeId, Option<NodeId>)> = nodes
+            .iter()
+            .map(|&node| {
+                let view = &shape.views[&node];
+                let schema = match key {
+                    _ if view.next_required[from as usize] < to => None,
+                    NextKey::Declared(at) => Some(view.schemas[at as usize]),
+                    NextKey::Open => Some(view.additional),
+                };
+                (node, schema)
+            })
+            .collect();
+        let (mut after, mut order) = (FxHashMap::default(), Vec::new());
+        for (node, schema) in schemas {
+            let f = schema.map_or(Ok(NEVER), |schema| self.awaiting(Atom::Object(node), schema))?;
+            after.insert(node, f);
+            if let Some(schema) = schema.filter(|_| nodes.len() > 1) {
+                order.extend_from_slice(&self.objects(schema));
             }
-        });
-        let mut seen = Vec::with_capacity(nodes.len());
-        for &node in &nodes {
-            let view = &shape.views[&node];
-            let missed = view.next_required[from as usize] < to;
-            seen.push((
-                missed,
-                if let NextKey::Declared(at) = key { view.schemas[at as usize] } else { view.additional },
-            ));
         }
-        let mut after = Vec::with_capacity(nodes.len());
-        for (&node, (missed, schema)) in nodes.iter().zip(seen) {
-            let value = if missed { NEVER } else { self.value(schema, 0)? };
-            let atom = self.formulas.atom(Atom::Object(node));
-            after.push(match value {
-                NEVER => NEVER,
-                ALWAYS => atom,
-                f => {
-                    let verdict = self.formulas.atom(Atom::Verdict(f));
-                    self.formulas.and([atom, verdict])
-                }
-            });
-        }
-        let holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
-            other => formulas.atom(other),
-        });
+        let holds = self.with_asserted(track.holds, &after);
         let position = match key {
             _ if any_order => 0,
             NextKey::Declared(at) => at + 1,
             NextKey::Open => to,
         };
-        let holds = self.group(holds);
-        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds }))
+        let grouped = self.group(holds);
+        let holds = self.order_verdicts(grouped, order);
+        let skipped = track.skipped || commits && from < to;
+        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds, skipped }))
     }
 
     /// The trie of keys that may come next on a track.
     pub fn trie(&mut self, frame: FrameId, track: u32) -> Result<TrieId> {
         let track = self.object_data(frame).tracks[track as usize];
-        let at = |t: &Track| (t.shape, t.position, t.holds);
-        if let Some(&known) = self.object_data(frame).trie_of.get(&at(&track)) {
+        if let Some(&known) = self.object_data(frame).trie_of.get(&track) {
             return Ok(known);
         }
         let names = self.object_data(frame).shapes[track.shape as usize].names.clone();
@@ -277,7 +335,7 @@ impl Explorer<'_> {
         let mut chain = vec![track];
         let mut rest = loop {
             let last = chain[chain.len() - 1];
-            if let Some(&known) = self.object_data(frame).trie_of.get(&at(&last)) {
+            if let Some(&known) = self.object_data(frame).trie_of.get(&last) {
                 chain.pop();
                 break Some(known);
             }
@@ -292,11 +350,12 @@ impl Explorer<'_> {
                         trie = data.tries.insert(trie, &spelled, Here::Forbidden);
                     }
                 }
-                data.trie_of.insert(at(&last), trie);
+                data.trie_of.insert(last, trie);
                 break Some(trie);
             }
             let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-            let views = &data.shapes[last.shape as usize].views;
+            let shape = &data.shapes[last.shape as usize];
+            let (views, skipped) = (&shape.views, shape.commits);
             let holds = self.formulas.map(last.holds, &mut |formulas, atom| match atom {
                 Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => {
                     NEVER
@@ -306,7 +365,7 @@ impl Explorer<'_> {
             if holds == NEVER {
                 break None;
             }
-            chain.push(Track { position: last.position + 1, holds, ..last });
+            chain.push(Track { position: last.position + 1, holds, skipped, ..last });
         };
         // … and back, inserting one name each.
         for track in chain.into_iter().rev() {
@@ -324,7 +383,7 @@ impl Explorer<'_> {
                 }
                 None => trie,
             };
-            data.trie_of.insert(at(&track), trie);
+            data.trie_of.insert(track, trie);
             rest = Some(trie);
         }
         Ok(rest.expect("the chain starts with a track that was not known"))
@@ -344,7 +403,7 @@ impl Explorer<'_> {
             };
             trie = data.tries.insert(trie, &spelled, here);
         }
-        self.object_data(frame).trie_of.insert((track.shape, track.position, track.holds), trie);
+        self.object_data(frame).trie_of.insert(track, trie);
         Ok(trie)
     }
 
@@ -365,140 +424,17 @@ impl Explorer<'_> {
                 if track.holds == NEVER {
                     continue;
                 }
-                match merged.iter_mut().find(|t| t.shape == track.shape && t.position == track.position) {
+                match merged.iter_mut().find(|t| Track { holds: track.holds, ..**t } == track) {
                     Some(same) => same.holds = self.formulas.or([same.holds, track.holds]),
                     None => merged.push(track),
                 }
             }
-            let ids: Vec<u32> = merged.into_iter().map(|t| self.object_data(frame).track(t)).collect();
-            result.push(sorted(ids));
+            let data = self.object_data(frame);
+            let ids: Vec<u32> = merged.into_iter().map(|t| data.track(t)).collect();
+            result.push(data.entry(ids));
         }
         result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
     }
-
-    /// Per entry, the sets of names (as bits) any one of which must have been seen for the entry to hold at
-    /// `}`. With a fixed order the sets are empty: the entry holds or it does not.
-    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
-        let any_order = self.any_order();
-        let entries = self.frames[frame as usize].key.entries.len();
-        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-        let mut result = Vec::with_capacity(entries);
-        for entry in tracks.iter().take(entries) {
-            let mut sets = Vec::new();
-            for &id in entry.iter() {
-                let track = data.tracks[id as usize];
-                let shape = &data.shapes[track.shape as usize];
-                let mut needs = |node: NodeId| -> Option<u64> {
-                    let view = &shape.views[&node];
-                    let mut at = view.next_required[track.position as usize];
-                    if !any_order {
-                        return (at == u32::MAX).then_some(0);
-                    }
-                    let mut set = 0;
-                    while at != u32::MAX {
-                        set |= 1 << shape.names[at as usize];
-                        at = view.next_required[at as usize + 1];
-                    }
-                    Some(set)
-                };
-                sets.extend(self.sets(track.holds, &mut needs)?);
-            }
-            sets.sort_unstable();
-            sets.dedup();
-            result.push(sets);
-        }
-        Ok(result)
-    }
-
-    /// The disjunctive normal form of a formula whose atoms are sets of names.
-    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
-        let mut sets = match self.formulas.node(f) {
-            F::Never => Vec::new(),
-            F::Always => vec![0],
-            F::Atom(Atom::Object(node)) => needs(*node).into_iter().collect(),
-            F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
-            F::Or(list) => {
-                let mut any = Vec::new();
-                for &g in list.iter() {
-                    any.extend(self.sets(g, needs)?);
-                }
-                any
-            }
-            F::And(list) => {
-                let mut all = vec![0];
-                for &g in list.iter() {
-                    let one = self.sets(g, needs)?;
-                    all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
-                    all.sort_unstable();
-                    all.dedup();
-                    if all.len() > MAX_COMBINATIONS {
-                        return Err(too_many_combinations());
-                    }
-                }
-                all
-            }
-        };
-        sets.sort_unstable();
-        sets.dedup();
-        Ok(sets)
-    }
-
-    /// The exit at `}`.
-    pub fn object_exit(
-        &mut self,
-        frame: FrameId,
-        tracks: &Tracks,
-        out: &mut Expansion,
-    ) -> Result<Option<u32>> {
-        let closing = self.closing(frame, tracks)?;
-        if !self.any_order() {
-            let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
-            return Ok(self.exit(frame, &verdicts, 0));
-        }
-        // What holds depends on which of the sets have been seen; their unions are all there is to tell.
-        let mut unions = vec![0u64];
-        for &set in closing.iter().flatten() {
-            for i in 0..unions.len() {
-                let both = unions[i] | set;
-                if !unions.contains(&both) {
-                    unions.push(both);
-                }
-            }
-            if unions.len() > MAX_COMBINATIONS {
-                return Err(too_many_combinations());
-            }
-        }
-        unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
-        let mut choices = Vec::new();
-        for set in unions {
-            let verdicts: Vec<bool> =
-                closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect();
-            if let Some(outcome) = self.outcome(frame, &verdicts) {
-                choices.push((set, outcome));
-            }
-        }
-        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.count_ones()) else {
-            return Ok(None);
-        };
-        out.keys.get_or_insert_default().required = cheapest;
-        let exits = &mut self.frames[frame as usize].exits;
-        exits.push(Exit { pieces: Vec::new(), choices });
-        Ok(Some(exits.len() as u32 - 1))
-    }
-}
-
-fn too_many_combinations() -> Error {
-    let message = format!(
-        "more than {MAX_COMBINATIONS} combinations of required properties decide one object; use key order `schema`"
-    );
-    Error::new(ErrorKind::LimitExceeded, message)
-}
-
-/// A set of tracks as an entry of [`Tracks`].
-pub(crate) fn sorted(mut ids: Vec<u32>) -> Box<[u32]> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into()
 }
 
 /// The formulas that the tracks' verdicts wait for are collected from these.

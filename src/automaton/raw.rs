@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::formula::Formula;
+use super::formula::{Alternative, Formula};
 use super::machine::{Indent, Label};
 use super::object::ObjectData;
 use super::text::TextData;
-use crate::ir::NodeId;
+use crate::ir::{NodeId, Range};
 
 pub(crate) type FrameId = u32;
 /// A state's index in its frame.
@@ -30,13 +30,26 @@ pub(crate) enum Atom {
     /// A number automaton in a state.
     Number { dfa: u32, state: u32 },
     /// The number of characters or items lies in the range.
-    Count { min: u32, max: u32 },
+    Count(Range),
     /// An object assertion not violated so far.
     Object(NodeId),
     /// An array assertion not violated so far.
     Array(NodeId),
+    /// Asserts nothing: the order of the object assertions beside it, by its number in
+    /// [`super::explore::Explorer::orders`].
+    Ordered(u32),
     /// The member value being written satisfies this formula over leaves.
     Verdict(Formula),
+}
+
+impl Alternative for Atom {
+    fn range(self) -> Option<Range> {
+        if let Atom::Count(range) = self { Some(range) } else { None }
+    }
+
+    fn within(range: Range) -> Self {
+        Atom::Count(range)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

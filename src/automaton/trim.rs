@@ -11,8 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Costs, UNKNOWN, after};
-use super::counts::{Counts, INFINITY};
+use super::counts::{Counts, INFINITY, ticking_once};
 use super::explore::Explorer;
 use super::machine::State;
 use super::raw::*;
@@ -93,63 +92,6 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             next += 1;
         }
         Ok(())
-    }
-
-    /// Adds entries for outcomes that are known to be finished within some number of tokens, where no entry
-    /// is known to be. Whether any was added.
-    ///
-    /// An operand that is a literal or again an expression has two outcomes, and what follows the second
-    /// enters the same site once more: a bound that allows for both has no end. With an entry for
-    /// the first alone, a short budget can ask for a literal, and every bound is finite.
-    pub fn narrow(&mut self, costs: &[Costs]) -> Result<bool> {
-        let reached = self.reached.len();
-        let mut added = false;
-        for at in 0..reached {
-            let id = self.reached[at];
-            let mut keys: Vec<(RawSiteId, usize)> = self.trims[id].entries.keys().copied().collect();
-            keys.sort_unstable();
-            for (site, region) in keys {
-                let entries = self.trims[id].entries[&(site, region)].clone();
-                let start = self.x.sites[site as usize].start;
-                let need = |t: &Self, child: TrimId| t.trims[child].need[t.trims[child].at(start, 0)];
-                let is_known = |t: &Self, child: TrimId| {
-                    let trim = &t.trims[id];
-                    let after = after(t, trim, &costs[id], site, &t.trims[child].useful, region);
-                    costs.get(child).is_some_and(|c| c.is_known(&t.trims[child], start))
-                        && after.base != UNKNOWN
-                };
-                let mut known: Vec<(u8, u8)> =
-                    entries.iter().filter(|e| is_known(self, e.1)).map(|e| (e.0, need(self, e.1))).collect();
-                for &(depth, child) in &entries {
-                    let deep = need(self, child);
-                    if known.iter().any(|k| k.0 <= depth && k.1 <= deep) {
-                        continue;
-                    }
-                    let cheap: Vec<u32> = self.trims[child]
-                        .useful
-                        .iter()
-                        .copied()
-                        .filter(|&o| {
-                            after(self, &self.trims[id], &costs[id], site, &[o], region).base != UNKNOWN
-                        })
-                        .collect();
-                    if cheap.is_empty() || cheap == self.trims[child].useful {
-                        continue;
-                    }
-                    let narrow = self.trim(self.x.sites[site as usize].child, cheap)?;
-                    let reached = self.reached.len();
-                    self.reach(narrow);
-                    self.enter_from(reached)?;
-                    known.push((depth, need(self, narrow)));
-                    let list = self.trims[id].entries.get_mut(&(site, region)).expect("looked at above");
-                    if !list.contains(&(depth, narrow)) {
-                        list.insert(0, (depth, narrow));
-                        added = true;
-                    }
-                }
-            }
-        }
-        Ok(added)
     }
 
     fn reach(&mut self, id: TrimId) {
@@ -277,8 +219,6 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let f = &self.x.frames[frame as usize];
         let mut live = vec![Counts::default(); f.states.len()];
         let mut before: Vec<Vec<(RawId, bool)>> = vec![Vec::new(); f.states.len()];
-        let mut loops = vec![false; f.states.len()];
-        let mut queue = Vec::new();
         for (s, state) in f.states.iter().enumerate() {
             let id = s as RawId;
             if matches!(state.key, StateKey::After) {
@@ -289,8 +229,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 match edge {
                     Edge::Dead => {}
                     Edge::Stay { to, tick, space } => {
-                        loops[s] |= to == id && tick;
-                        if !space && to != id {
+                        if !space {
                             before[to as usize].push((id, tick));
                         }
                     }
@@ -304,12 +243,18 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                     }
                 }
             }
-            if !live[s].is_empty() {
-                if loops[s] {
-                    live[s] = live[s].closed_downwards();
-                }
-                queue.push(id);
+        }
+        before.iter_mut().for_each(|list| {
+            list.sort_unstable();
+            list.dedup();
+        });
+        let loops = ticking_once(&before);
+        let mut queue = Vec::new();
+        for (s, live) in live.iter_mut().enumerate().filter(|(_, live)| !live.is_empty()) {
+            if loops[s] {
+                *live = live.closed_downwards();
             }
+            queue.push(s as RawId);
         }
         let mut work = 0usize;
         while let Some(s) = queue.pop() {

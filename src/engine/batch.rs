@@ -1,14 +1,13 @@
 //! Slots and batches.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
-use super::slot::{Backend, Request, Scratch, Slot};
-use crate::cpu::{Program, VocabTables};
+use super::host::{HostSlots, Interpreter};
+use super::on_device::DeviceSlots;
+use super::slot::{Backend, Request};
+use crate::device::{Cuda, Driver, Emulated};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::LogitsBatch;
-use crate::table::Grammar;
 use crate::vocab::Vocabulary;
 
 /// How an engine is set up.
@@ -38,9 +37,10 @@ pub struct SlotId {
 /// Why an output ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// A stop token, or nothing can follow. With a grammar the output is complete.
+    /// A stop token, or nothing can follow. With a grammar the output is complete; it also ends so when the
+    /// budget is used up, since it is complete by then.
     Stop,
-    /// The budget is used up. Only without a grammar.
+    /// Free text used up its budget. Outputs with a grammar never end so.
     Length,
 }
 
@@ -57,27 +57,55 @@ pub struct Step {
     pub finish: Option<Finish>,
 }
 
+/// What keeps the requests of an engine, by index: the host's memory or a device's. Indices passed in are of
+/// admitted requests, unless said otherwise.
+pub(super) trait Slots: Send {
+    /// Takes a request into the free place `index`.
+    fn admit(&mut self, index: u32, request: Request<'_>) -> Result<()>;
+    /// Frees a place.
+    fn retire(&mut self, index: u32);
+    /// Makes the free place `to` a copy of `from`.
+    fn copy(&mut self, from: u32, to: u32) -> Result<()>;
+    /// One token for each row that has a request; every request has at most one row.
+    fn step(&mut self, rows: &[Option<u32>], logits: &LogitsBatch<'_>) -> Vec<Option<Result<Step>>>;
+    /// See [`Engine::advance`].
+    fn advance(&mut self, index: u32, token: u32) -> Result<()>;
+    /// See [`Engine::fill_mask`]; `words` has the right length.
+    fn fill_mask(&mut self, index: u32, words: &mut [u32]) -> Result<()>;
+    /// See [`Engine::rollback`].
+    fn rollback(&mut self, index: u32, n: usize) -> Result<()>;
+    /// See [`Engine::forced`].
+    fn forced(&mut self, index: u32) -> Result<Vec<u8>>;
+    /// See [`Engine::validate_tokens`].
+    fn validate(&mut self, index: u32, tokens: &[u32]) -> Result<usize>;
+    /// See [`Engine::is_complete`].
+    fn is_complete(&self, index: u32) -> Result<bool>;
+    /// See [`Engine::finish`].
+    fn finish(&self, index: u32) -> Option<Finish>;
+    /// See [`Engine::tokens`].
+    fn tokens(&self, index: u32) -> &[u32];
+}
+
 struct Place {
     generation: u32,
-    slot: Option<Box<Slot>>,
+    taken: bool,
 }
 
 /// Requests in slots, stepped together.
 pub struct Engine {
     vocab: Arc<Vocabulary>,
-    options: EngineOptions,
+    capacity: usize,
     places: Vec<Place>,
     free: Vec<u32>,
-    scratch: Vec<Scratch>,
-    /// Grammars in use made ready, by their address, which each keeps from being used again.
-    programs: FxHashMap<usize, Weak<Program>>,
+    slots: Box<dyn Slots>,
 }
 
 impl Engine {
     /// An engine with all slots free.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidParameter`] for no slots or no threads.
+    /// [`ErrorKind::InvalidParameter`] for no slots or no threads; [`ErrorKind::NoDevice`] if the backend
+    /// needs a device that is not there, [`ErrorKind::Device`] if it has not enough memory.
     pub fn new(vocab: Arc<Vocabulary>, options: EngineOptions) -> Result<Self> {
         if options.slots == 0 || options.threads == 0 || options.slots > u32::MAX as usize {
             return Err(Error::new(
@@ -85,14 +113,31 @@ impl Engine {
                 "an engine needs at least one slot and one thread",
             ));
         }
-        let tables = Arc::new(VocabTables::new(vocab.clone()));
-        if options.backend == Backend::Cpu {
-            // Built once a vocabulary; no request's first mask should be charged for it.
-            tables.warm_up();
-        }
-        let scratch = (0..options.threads).map(|_| Scratch::new(tables.clone())).collect();
-        let programs = FxHashMap::default();
-        Ok(Engine { vocab, options, places: Vec::new(), free: Vec::new(), scratch, programs })
+        let slots: Box<dyn Slots> = match options.backend {
+            Backend::Auto => match Cuda::open(0) {
+                Ok(device) => return Self::on_device(vocab, options.slots, Arc::new(device)),
+                Err(why) => {
+                    tracing::info!("no device is used: {why}");
+                    return Self::new(vocab, EngineOptions { backend: Backend::Cpu, ..options });
+                }
+            },
+            Backend::Cuda => return Self::on_device(vocab, options.slots, Arc::new(Cuda::open(0)?)),
+            Backend::Emulated => return Self::on_device(vocab, options.slots, Arc::new(Emulated::new()?)),
+            Backend::Cpu => Box::new(HostSlots::new(vocab.clone(), Interpreter::Cpu, options.threads)),
+            Backend::Reference => {
+                Box::new(HostSlots::new(vocab.clone(), Interpreter::Reference, options.threads))
+            }
+        };
+        Ok(Engine { vocab, capacity: options.slots, places: Vec::new(), free: Vec::new(), slots })
+    }
+
+    /// An engine of `slots` slots on a device of the caller's choice, or on a stream of the caller's.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn on_device(vocab: Arc<Vocabulary>, slots: usize, driver: Arc<dyn Driver>) -> Result<Self> {
+        let kept = Box::new(DeviceSlots::new(vocab.clone(), driver, slots)?);
+        Ok(Engine { vocab, capacity: slots, places: Vec::new(), free: Vec::new(), slots: kept })
     }
 
     /// The vocabulary of all requests.
@@ -112,7 +157,7 @@ impl Engine {
 
     /// Number of requests that can still be admitted.
     pub fn free_slots(&self) -> usize {
-        self.options.slots - self.len()
+        self.capacity - self.len()
     }
 
     /// Takes a request into a free slot.
@@ -122,49 +167,34 @@ impl Engine {
     /// [`crate::Grammar::least_tokens`] or a grammar of another vocabulary; [`ErrorKind::LimitExceeded`]
     /// if all slots are taken.
     pub fn admit(&mut self, request: Request<'_>) -> Result<SlotId> {
-        self.check_free()?;
-        let program = request.grammar.as_ref().map(|grammar| self.program(grammar));
-        let slot = Slot::new(request, program.as_ref(), &self.vocab, self.options.backend)?;
-        Ok(self.place(slot))
+        self.place(|slots, index| slots.admit(index, request))
     }
 
-    fn program(&mut self, grammar: &Arc<Grammar>) -> Arc<Program> {
-        let address = Arc::as_ptr(grammar) as usize;
-        if let Some(program) = self.programs.get(&address).and_then(Weak::upgrade) {
-            return program;
-        }
-        self.programs.retain(|_, program| program.strong_count() > 0);
-        let program = Arc::new(Program::new(grammar.clone()));
-        self.programs.insert(address, Arc::downgrade(&program));
-        program
-    }
-
-    fn check_free(&self) -> Result<()> {
+    /// Finds a free place and has it filled.
+    fn place(&mut self, fill: impl FnOnce(&mut dyn Slots, u32) -> Result<()>) -> Result<SlotId> {
         if self.free_slots() == 0 {
-            let message = format!("all {} slots are taken; retire one first", self.options.slots);
+            let message = format!("all {} slots are taken; retire one first", self.capacity);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        Ok(())
-    }
-
-    fn place(&mut self, slot: Slot) -> SlotId {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: 0, slot: None });
+            self.places.push(Place { generation: 0, taken: false });
             self.places.len() as u32 - 1
         });
+        if let Err(error) = fill(&mut *self.slots, index) {
+            self.free.push(index);
+            return Err(error);
+        }
         let place = &mut self.places[index as usize];
-        place.slot = Some(Box::new(slot));
-        SlotId { index, generation: place.generation }
+        place.taken = true;
+        Ok(SlotId { index, generation: place.generation })
     }
 
-    fn slot(&self, id: SlotId) -> Result<&Slot> {
-        let place = self.places.get(id.index as usize).filter(|p| p.generation == id.generation);
-        place.and_then(|p| p.slot.as_deref()).ok_or_else(|| retired(id))
-    }
-
-    fn slot_mut(&mut self, id: SlotId) -> Result<&mut Slot> {
-        let place = self.places.get_mut(id.index as usize).filter(|p| p.generation == id.generation);
-        place.and_then(|p| p.slot.as_deref_mut()).ok_or_else(|| retired(id))
+    fn index(&self, id: SlotId) -> Result<u32> {
+        let place = self.places.get(id.index as usize);
+        place
+            .filter(|p| p.taken && p.generation == id.generation)
+            .map(|_| id.index)
+            .ok_or_else(|| retired(id))
     }
 
     /// Frees a slot.
@@ -172,11 +202,12 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] if it is free already, as every call with such an id.
     pub fn retire(&mut self, id: SlotId) -> Result<()> {
-        self.slot(id)?;
-        let place = &mut self.places[id.index as usize];
-        place.slot = None;
+        let index = self.index(id)?;
+        self.slots.retire(index);
+        let place = &mut self.places[index as usize];
+        place.taken = false;
         place.generation += 1;
-        self.free.push(id.index);
+        self.free.push(index);
         Ok(())
     }
 
@@ -185,10 +216,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::admit`] if all slots are taken.
     pub fn clone_slot(&mut self, id: SlotId) -> Result<SlotId> {
-        self.slot(id)?;
-        self.check_free()?;
-        let slot = self.slot(id)?.clone();
-        Ok(self.place(slot))
+        let from = self.index(id)?;
+        self.place(|slots, to| slots.copy(from, to))
     }
 
     /// Samples one token for each row and moves its request on: row i of `logits`, `[rows, width]`, is
@@ -212,49 +241,14 @@ impl Engine {
                 .map(|_| Err(Error::new(ErrorKind::InvalidParameter, message.clone())))
                 .collect();
         }
-        // Each slot is taken out for the step, so that rows can go to threads; a second row for the same
-        // slot does not find it.
-        let mut taken: Vec<Option<Box<Slot>>> = ids
-            .iter()
-            .map(|id| {
-                let place = self.places.get_mut(id.index as usize).filter(|p| p.generation == id.generation);
-                place.and_then(|p| p.slot.take())
-            })
-            .collect();
-        let mut results: Vec<Option<Result<Step>>> = ids.iter().map(|_| None).collect();
-        let threads = self.scratch.len().min(ids.len()).max(1);
-        let share = ids.len().div_ceil(threads).max(1);
-        let (vocab, backend) = (&*self.vocab, self.options.backend);
-        let run = |first: usize,
-                   slots: &mut [Option<Box<Slot>>],
-                   out: &mut [Option<Result<Step>>],
-                   scratch: &mut Scratch| {
-            for (i, (slot, out)) in slots.iter_mut().zip(out).enumerate() {
-                *out = slot.as_deref_mut().map(|slot| {
-                    let row = logits.row(first + i).expect("rows were counted above");
-                    slot.step(vocab, row, backend, scratch)
-                });
-            }
+        let mut named = vec![false; self.places.len()];
+        let first_of = |id: &SlotId| {
+            let index = self.index(*id).ok()?;
+            (!std::mem::replace(&mut named[index as usize], true)).then_some(index)
         };
-        if threads == 1 {
-            run(0, &mut taken, &mut results, &mut self.scratch[0]);
-        } else {
-            std::thread::scope(|scope| {
-                let parts = taken.chunks_mut(share).zip(results.chunks_mut(share)).zip(&mut self.scratch);
-                for (i, ((slots, out), scratch)) in parts.enumerate() {
-                    let run = &run;
-                    scope.spawn(move || run(i * share, slots, out, scratch));
-                }
-            });
-        }
-        let mut steps = Vec::with_capacity(ids.len());
-        for ((id, slot), result) in ids.iter().zip(taken).zip(results) {
-            if let Some(slot) = slot {
-                self.places[id.index as usize].slot = Some(slot);
-            }
-            steps.push(result.unwrap_or_else(|| Err(retired(*id))));
-        }
-        steps
+        let rows: Vec<Option<u32>> = ids.iter().map(first_of).collect();
+        let results = self.slots.step(&rows, logits);
+        ids.iter().zip(results).map(|(id, result)| result.unwrap_or_else(|| Err(retired(*id)))).collect()
     }
 
     /// Moves one request on by a token sampled elsewhere.
@@ -262,30 +256,23 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::IllegalToken`]; the request is then as it was.
     pub fn advance(&mut self, id: SlotId, token: u32) -> Result<()> {
-        let vocab = self.vocab.clone();
-        self.slot_mut(id)?.advance(&vocab, token)
+        let index = self.index(id)?;
+        self.slots.advance(index, token)
     }
 
     /// Writes the legal tokens of a request: `[ceil(width / 32)]` words, bit t % 32 of word t / 32 set if
-    /// token t is legal, 0 beyond the vocabulary. All ones for a request without a grammar.
+    /// token t is legal, 0 beyond the vocabulary. Every token is legal without a grammar, none after the end.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] if `words` has another length.
     pub fn fill_mask(&mut self, id: SlotId, words: &mut [u32]) -> Result<()> {
-        let width = self.vocab.width();
-        if words.len() != width.div_ceil(32) {
-            let message = format!("the mask has {} words, it needs {}", words.len(), width.div_ceil(32));
+        let needed = self.vocab.width().div_ceil(32);
+        if words.len() != needed {
+            let message = format!("the mask has {} words, it needs {needed}", words.len());
             return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
-        let place = self.places.get(id.index as usize).filter(|p| p.generation == id.generation);
-        let slot = place.and_then(|p| p.slot.as_deref()).ok_or_else(|| retired(id))?;
-        if !slot.fill_mask(&mut self.scratch[0], words) {
-            words.fill(u32::MAX);
-            if !width.is_multiple_of(32) {
-                words[width / 32] = (1 << (width % 32)) - 1;
-            }
-        }
-        Ok(())
+        let index = self.index(id)?;
+        self.slots.fill_mask(index, words)
     }
 
     /// Takes back the last `n` tokens, and a stop token after them.
@@ -293,24 +280,26 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] if there are fewer.
     pub fn rollback(&mut self, id: SlotId, n: usize) -> Result<()> {
-        let vocab = self.vocab.clone();
-        self.slot_mut(id)?.rollback(&vocab, n)
+        let index = self.index(id)?;
+        self.slots.rollback(index, n)
     }
 
     /// The bytes that must come next whatever is sampled; empty where there is a choice.
     ///
     /// # Errors
     /// Only for an id that is retired.
-    pub fn forced(&self, id: SlotId) -> Result<Vec<u8>> {
-        Ok(self.slot(id)?.forced())
+    pub fn forced(&mut self, id: SlotId) -> Result<Vec<u8>> {
+        let index = self.index(id)?;
+        self.slots.forced(index)
     }
 
     /// The length of the longest prefix of `tokens` that could come next. Changes nothing.
     ///
     /// # Errors
     /// Only for an id that is retired.
-    pub fn validate_tokens(&self, id: SlotId, tokens: &[u32]) -> Result<usize> {
-        Ok(self.slot(id)?.validate(&self.vocab, tokens))
+    pub fn validate_tokens(&mut self, id: SlotId, tokens: &[u32]) -> Result<usize> {
+        let index = self.index(id)?;
+        self.slots.validate(index, tokens)
     }
 
     /// Whether the output so far satisfies the grammar (always, without one).
@@ -318,7 +307,7 @@ impl Engine {
     /// # Errors
     /// Only for an id that is retired.
     pub fn is_complete(&self, id: SlotId) -> Result<bool> {
-        Ok(self.slot(id)?.is_complete())
+        self.slots.is_complete(self.index(id)?)
     }
 
     /// How the output ended, if it has.
@@ -326,7 +315,7 @@ impl Engine {
     /// # Errors
     /// Only for an id that is retired.
     pub fn finish(&self, id: SlotId) -> Result<Option<Finish>> {
-        Ok(self.slot(id)?.finish())
+        Ok(self.slots.finish(self.index(id)?))
     }
 
     /// The output's tokens so far, stop tokens excluded.
@@ -334,7 +323,7 @@ impl Engine {
     /// # Errors
     /// Only for an id that is retired.
     pub fn tokens(&self, id: SlotId) -> Result<&[u32]> {
-        Ok(self.slot(id)?.tokens())
+        Ok(self.slots.tokens(self.index(id)?))
     }
 }
 

@@ -1,8 +1,7 @@
 //! The cache of compiled grammars: each schema is compiled once, also under concurrent callers.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
-
-use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::table::Grammar;
@@ -17,15 +16,20 @@ pub(super) struct Cache {
 
 #[derive(Default)]
 struct Inner {
-    entries: FxHashMap<Arc<str>, Entry>,
+    // Hashed with a key: whoever writes schemas must not choose what collides.
+    entries: HashMap<Arc<str>, Entry>,
+    /// What is compiled, by the time it was last asked for.
+    compiled: BTreeMap<u64, Arc<str>>,
     clock: u64,
     bytes: usize,
 }
 
 struct Entry {
     cell: Cell,
+    /// When it was last asked for.
     used: u64,
-    bytes: usize,
+    /// Its size, once it is compiled.
+    bytes: Option<usize>,
 }
 
 impl Cache {
@@ -34,46 +38,56 @@ impl Cache {
     }
 
     /// The grammar of `key`, compiled by `compile` unless somebody did or is about to: then it is waited
-    /// for. Errors are remembered too.
+    /// for. Errors are remembered too; a panic is not, and whoever waits compiles instead.
     pub fn get(&self, key: &str, compile: impl FnOnce() -> Result<Grammar>) -> Result<Arc<Grammar>> {
         let cell = self.cell(key);
         let mut mine = false;
         let result = cell.get_or_init(|| {
             mine = true;
-            compile().map(Arc::new)
+            let forget = ForgetOnPanic { cache: self, key, cell: &cell };
+            let result = compile().map(Arc::new);
+            std::mem::forget(forget);
+            result
         });
         if mine {
             let bytes = result.as_ref().map_or(0, |g| g.as_bytes().len());
-            self.account(key, bytes + key.len());
+            self.account(key, &cell, bytes + key.len());
         }
         result.clone()
     }
 
     fn cell(&self, key: &str) -> Cell {
         let mut inner = self.lock();
+        let inner = &mut *inner;
         inner.clock += 1;
-        let used = inner.clock;
         if let Some(entry) = inner.entries.get_mut(key) {
-            entry.used = used;
+            if let Some(key) = inner.compiled.remove(&entry.used) {
+                inner.compiled.insert(inner.clock, key);
+            }
+            entry.used = inner.clock;
             return entry.cell.clone();
         }
         let cell = Cell::default();
-        inner.entries.insert(key.into(), Entry { cell: cell.clone(), used, bytes: 0 });
+        let entry = Entry { cell: cell.clone(), used: inner.clock, bytes: None };
+        inner.entries.insert(key.into(), entry);
         cell
     }
 
     /// Books the size of a new entry and drops old ones beyond the bound. Slots keep theirs alive.
-    fn account(&self, key: &str, bytes: usize) {
+    fn account(&self, key: &str, cell: &Cell, bytes: usize) {
         let mut inner = self.lock();
-        if let Some(entry) = inner.entries.get_mut(key) {
-            entry.bytes = bytes;
-            inner.bytes += bytes;
-        }
+        let inner = &mut *inner;
+        // Another entry may have taken the place of one that a panic removed.
+        let Some(entry) = inner.entries.get_mut(key).filter(|e| Arc::ptr_eq(&e.cell, cell)) else { return };
+        let used = entry.used;
+        entry.bytes = Some(bytes);
+        inner.bytes += bytes;
+        inner.compiled.insert(used, key.into());
         while inner.bytes > self.max_bytes {
-            let done = inner.entries.iter().filter(|(k, e)| e.bytes > 0 && &***k != key);
-            let Some(oldest) = done.min_by_key(|(_, e)| e.used).map(|(k, _)| k.clone()) else { break };
-            let entry = inner.entries.remove(&oldest).expect("just found");
-            inner.bytes -= entry.bytes;
+            let Some((&oldest, key)) = inner.compiled.iter().find(|(at, _)| **at != used) else { break };
+            let entry = inner.entries.remove(key).expect("what is compiled has an entry");
+            inner.bytes -= entry.bytes.expect("what is compiled has a size");
+            inner.compiled.remove(&oldest);
         }
     }
 
@@ -86,6 +100,22 @@ impl Cache {
     pub fn usage(&self) -> (usize, usize) {
         let inner = self.lock();
         (inner.entries.len(), inner.bytes)
+    }
+}
+
+/// Takes an entry back whose compilation did not come to an end.
+struct ForgetOnPanic<'a> {
+    cache: &'a Cache,
+    key: &'a str,
+    cell: &'a Cell,
+}
+
+impl Drop for ForgetOnPanic<'_> {
+    fn drop(&mut self) {
+        let entries = &mut self.cache.lock().entries;
+        if entries.get(self.key).is_some_and(|e| Arc::ptr_eq(&e.cell, self.cell)) {
+            entries.remove(self.key);
+        }
     }
 }
 
@@ -139,5 +169,47 @@ mod tests {
             })
             .unwrap();
         assert_eq!(again.into_inner(), 1);
+    }
+
+    #[test]
+    fn a_panic_leaves_nothing_behind() {
+        let cache = Cache::new(1 << 20);
+        let entered = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            let panics = scope.spawn(|| {
+                let compile = || {
+                    entered.wait();
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    panic!("while compiling")
+                };
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cache.get("{}", compile)))
+            });
+            entered.wait();
+            // Who waits compiles instead.
+            assert!(cache.get("{}", grammar).is_ok());
+            assert!(panics.join().unwrap().is_err());
+        });
+        let compile = || -> Result<Grammar> { panic!("while compiling") };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cache.get("[]", compile)));
+        assert!(result.is_err());
+        assert!(cache.usage().0 <= 1, "{:?}", cache.usage());
+        assert!(cache.get("[]", grammar).is_ok());
+        cache.get("[]", || unreachable!("cached")).unwrap();
+    }
+
+    /// A hundred thousand entries, most of them dropped again, take no time to speak of.
+    #[test]
+    fn dropping_entries_does_not_scan_them() {
+        let refused = || Err(crate::Error::new(crate::ErrorKind::InvalidSchema, "refused"));
+        let cache = Cache::new(100_000);
+        let start = std::time::Instant::now();
+        for i in 0..100_000 {
+            cache.get(&format!("{i:05}"), refused).unwrap_err();
+            cache.get("00000", refused).unwrap_err();
+        }
+        assert_eq!(cache.usage(), (20_000, 100_000));
+        cache.get("00000", || unreachable!("used all the time")).unwrap_err();
+        cache.get("80001", || unreachable!("recent")).unwrap_err();
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 }

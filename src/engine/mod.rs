@@ -13,6 +13,8 @@
 mod batch;
 mod cache;
 mod compiler;
+mod host;
+mod on_device;
 mod position;
 mod slot;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::slot::Backend;
+use super::host::Interpreter;
 use crate::cpu::{Masker, Program, State};
 use crate::reference::Configuration;
 use crate::table::Grammar;
@@ -29,10 +29,12 @@ pub(super) enum Position {
 }
 
 impl Position {
-    pub fn start(program: &Arc<Program>, backend: Backend) -> Self {
-        match backend {
-            Backend::Cpu => Position::Cpu { state: State::start(program, HISTORY), program: program.clone() },
-            Backend::Reference => {
+    pub fn start(program: &Arc<Program>, interpreter: Interpreter) -> Self {
+        match interpreter {
+            Interpreter::Cpu => {
+                Position::Cpu { state: State::start(program, HISTORY), program: program.clone() }
+            }
+            Interpreter::Reference => {
                 let grammar = program.grammar().clone();
                 let at = Configuration::start(&grammar);
                 Position::Reference { checkpoints: vec![at.clone()], at, grammar }

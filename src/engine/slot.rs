@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::{Finish, Step};
+use super::host::Interpreter;
 use super::position::Position;
 use crate::cpu::sampler::SamplerScratch;
 use crate::cpu::{Masker, Program, VocabTables};
@@ -19,6 +20,12 @@ pub enum Backend {
     Cpu,
     /// The specification: slow, for comparison.
     Reference,
+    /// The first CUDA device: tokens are sampled and followed there.
+    Cuda,
+    /// The CUDA kernels, emulated on the host: very slow, for tests.
+    Emulated,
+    /// The first CUDA device if there is one, else the CPU.
+    Auto,
 }
 
 /// What to generate.
@@ -70,11 +77,11 @@ impl Slot {
         request: Request<'_>,
         program: Option<&Arc<Program>>,
         vocab: &Vocabulary,
-        backend: Backend,
+        interpreter: Interpreter,
     ) -> Result<Self> {
-        Self::check(&request, vocab)?;
+        check(&request, vocab)?;
         Ok(Slot {
-            position: program.map(|program| Position::start(program, backend)),
+            position: program.map(|program| Position::start(program, interpreter)),
             counts: TokenCounts::from_prompt(request.prompt),
             prompt_len: request.prompt.len() as u64,
             stream: stream(request.choice, false),
@@ -83,39 +90,6 @@ impl Slot {
             tokens: Vec::new(),
             finish: None,
         })
-    }
-
-    /// What can be wrong with a request.
-    fn check(request: &Request<'_>, vocab: &Vocabulary) -> Result<()> {
-        request.params.validate(vocab.width())?;
-        if let (Some(grammar), Some(max)) = (&request.grammar, request.max_tokens) {
-            let least = grammar.least_tokens();
-            if !grammar.is_bounded() {
-                return Err(Error::new(
-                    ErrorKind::InvalidParameter,
-                    "no number of tokens is known to be enough for this schema, whose alternatives recurse by \
-                     a value that names them; leave max_tokens out, or let a key tell them apart",
-                ));
-            }
-            if max < least {
-                return Err(Error::new(
-                    ErrorKind::InvalidParameter,
-                    format!(
-                        "max_tokens is {max}, but an output can need {least} tokens; allow at least {least}"
-                    ),
-                ));
-            }
-        }
-        if request.max_tokens == Some(0) && request.grammar.is_none() {
-            return Err(Error::new(ErrorKind::InvalidParameter, "max_tokens is 0, it must be at least 1"));
-        }
-        if let Some(grammar) = &request.grammar
-            && grammar.header().vocabulary != vocab.fingerprint()
-        {
-            let message = "the grammar was compiled for another vocabulary; compile the schema for this one";
-            return Err(Error::new(ErrorKind::InvalidParameter, message));
-        }
-        Ok(())
     }
 
     fn left(&self) -> Option<u64> {
@@ -148,17 +122,17 @@ impl Slot {
         &mut self,
         vocab: &Vocabulary,
         logits: Logits<'_>,
-        backend: Backend,
+        interpreter: Interpreter,
         scratch: &mut Scratch,
     ) -> Result<Step> {
         if self.finish.is_some() {
-            return Err(Error::new(ErrorKind::InvalidParameter, "the slot has finished; retire it"));
+            return Err(finished());
         }
         let mut mask = std::mem::take(&mut scratch.mask);
         let legal = if self.fill_mask(scratch, &mut mask) { LegalSet::Bitmap(&mask) } else { LegalSet::All };
         let draw = Draw::new(self.params.seed, self.prompt_len + self.tokens.len() as u64, self.stream);
-        let sampled = match backend {
-            Backend::Cpu => crate::cpu::sampler::sample(
+        let sampled = match interpreter {
+            Interpreter::Cpu => crate::cpu::sampler::sample(
                 logits,
                 legal,
                 &self.params,
@@ -166,9 +140,7 @@ impl Slot {
                 draw,
                 &mut scratch.sampler,
             ),
-            Backend::Reference => {
-                crate::reference::sampler::sample(logits, legal, &self.params, &self.counts, draw)
-            }
+            _ => crate::reference::sampler::sample(logits, legal, &self.params, &self.counts, draw),
         };
         scratch.mask = mask;
         let sampled = sampled?;
@@ -178,12 +150,11 @@ impl Slot {
 
     /// Moves on by a token chosen elsewhere.
     pub fn advance(&mut self, vocab: &Vocabulary, token: u32) -> Result<()> {
-        let illegal = |why: String| Error::new(ErrorKind::IllegalToken, why);
         if self.finish.is_some() {
-            return Err(illegal(format!("token {token} comes after the end of the output")));
+            return Err(after_the_end(token));
         }
         if token as usize >= vocab.width() {
-            return Err(illegal(format!("token {token} is beyond the logits' width of {}", vocab.width())));
+            return Err(illegal(token, vocab));
         }
         let left = self.left();
         if let Some(position) = &mut self.position {
@@ -193,8 +164,7 @@ impl Slot {
                 position.advance(vocab, token, self.tokens.len() + 1, left)
             };
             if !legal {
-                let text = String::from_utf8_lossy(vocab.bytes(token).unwrap_or_default());
-                return Err(illegal(format!("token {token} ({text:?}) cannot come next")));
+                return Err(illegal(token, vocab));
             }
         }
         if vocab.is_stop(token) {
@@ -212,15 +182,18 @@ impl Slot {
         let used_up = self.left() == Some(0);
         match &self.position {
             Some(position) if position.is_at_end() || used_up && position.is_complete() => Some(Finish::Stop),
-            _ => used_up.then_some(Finish::Length),
+            Some(_) => {
+                debug_assert!(!used_up, "a token is legal only if the output can be completed after it");
+                None
+            }
+            None => used_up.then_some(Finish::Length),
         }
     }
 
     /// Takes back the last `n` tokens (a stop token is not one of them, but is taken back too).
     pub fn rollback(&mut self, vocab: &Vocabulary, n: usize) -> Result<()> {
         let Some(keep) = self.tokens.len().checked_sub(n) else {
-            let message = format!("cannot take back {n} of {} tokens", self.tokens.len());
-            return Err(Error::new(ErrorKind::InvalidParameter, message));
+            return Err(too_few(n, self.tokens.len()));
         };
         for &token in &self.tokens[keep..] {
             self.counts.pop(token);
@@ -229,7 +202,7 @@ impl Slot {
             position.rollback(vocab, &self.tokens, keep, self.max_tokens.map(u64::from));
         }
         self.tokens.truncate(keep);
-        self.finish = None;
+        self.finish = self.end();
         Ok(())
     }
 
@@ -246,4 +219,62 @@ impl Slot {
         let mut trial = self.clone();
         tokens.iter().take_while(|&&token| trial.advance(vocab, token).is_ok()).count()
     }
+}
+
+/// What can be wrong with a request.
+pub(super) fn check(request: &Request<'_>, vocab: &Vocabulary) -> Result<()> {
+    request.params.validate(vocab.width())?;
+    // First: the numbers of a grammar for another vocabulary mean nothing.
+    if let Some(grammar) = &request.grammar
+        && grammar.header().vocabulary != vocab.fingerprint()
+    {
+        let message = "the grammar was compiled for another vocabulary; compile the schema for this one";
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
+    if let (Some(grammar), Some(max)) = (&request.grammar, request.max_tokens) {
+        let least = grammar.least_tokens();
+        if !grammar.is_bounded() {
+            return Err(Error::new(
+                ErrorKind::InvalidParameter,
+                "no number of tokens is known to be enough for this schema in free key order, since some of \
+                 its alternatives recurse; leave max_tokens out, or keep the schema's key order",
+            ));
+        }
+        if max < least {
+            return Err(Error::new(
+                ErrorKind::InvalidParameter,
+                format!("max_tokens is {max}, but an output can need {least} tokens; allow at least {least}"),
+            ));
+        }
+    }
+    if request.max_tokens == Some(0) && request.grammar.is_none() {
+        return Err(Error::new(ErrorKind::InvalidParameter, "max_tokens is 0, it must be at least 1"));
+    }
+    Ok(())
+}
+
+/// The error of stepping a request whose output has ended.
+pub(super) fn finished() -> Error {
+    Error::new(ErrorKind::InvalidParameter, "the slot has finished; retire it")
+}
+
+/// The error of a token for such a request.
+pub(super) fn after_the_end(token: u32) -> Error {
+    Error::new(ErrorKind::IllegalToken, format!("token {token} comes after the end of the output"))
+}
+
+/// The error of a token that is not legal, or none at all.
+pub(super) fn illegal(token: u32, vocab: &Vocabulary) -> Error {
+    let why = if token as usize >= vocab.width() {
+        format!("token {token} is beyond the logits' width of {}", vocab.width())
+    } else {
+        let text = String::from_utf8_lossy(vocab.bytes(token).unwrap_or_default());
+        format!("token {token} ({text:?}) cannot come next")
+    };
+    Error::new(ErrorKind::IllegalToken, why)
+}
+
+/// The error of taking back more tokens than there are.
+pub(super) fn too_few(n: usize, tokens: usize) -> Error {
+    Error::new(ErrorKind::InvalidParameter, format!("cannot take back {n} of {tokens} tokens"))
 }

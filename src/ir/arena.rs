@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{ArrayAssertion, FALSE, Ir, Node, NodeId, ObjectAssertion, Property, Range, TRUE, TypeSet};
-use crate::pattern::{ByteDfa, NumberSpec};
+use crate::pattern::{self, ByteDfa, NumberSpec};
 
 /// Builds an [`Ir`] bottom-up: operands first, then the node that holds them.
 ///
@@ -133,10 +133,13 @@ impl IrBuilder {
         }
     }
 
-    /// Strings: the canonical spelling is accepted by `dfa`.
+    /// Strings: the canonical spelling is accepted by `dfa`. If that is every string's, nothing is asserted.
     pub fn string(&mut self, dfa: Arc<ByteDfa>) -> NodeId {
         if dfa.is_empty() {
             return self.without(TypeSet::STRING);
+        }
+        if pattern::is_universal(&dfa, dfa.start) {
+            return TRUE;
         }
         let next = self.strings.len() as u32;
         let index = *self.string_ids.entry(dfa.clone()).or_insert(next);

@@ -14,6 +14,7 @@ mod ecma;
 mod ecma_class;
 mod format;
 mod literal;
+mod lookaround;
 mod minimise;
 mod number;
 mod product;
@@ -28,7 +29,7 @@ pub use literal::literal_set;
 pub use number::{any_number, number};
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};
-pub use spelling::{canonical_any, canonical_spelling};
+pub use spelling::{canonical_any, canonical_spelling, is_universal};
 
 /// What a number must satisfy, in exact decimal text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,8 +40,10 @@ pub struct NumberSpec {
     pub minimum: Option<Bound>,
     /// Greatest value.
     pub maximum: Option<Bound>,
-    /// The value is a multiple of this positive integer (decimals come later).
+    /// The value is a multiple of this positive integer, in units of 10^-`decimals`.
     pub multiple_of: Option<u64>,
+    /// See [`multiple_of`](Self::multiple_of): 25 with 2 decimals is 0.25.
+    pub decimals: u8,
     /// If set, only the value of this JSON number: every other field is ignored.
     pub constant: Option<String>,
 }

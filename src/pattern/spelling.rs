@@ -58,6 +58,30 @@ pub fn canonical_any() -> Arc<ByteDfa> {
     .clone()
 }
 
+/// Whether a string automaton, at a boundary between characters, accepts every string from `state` on.
+///
+/// Both are followed side by side. An automaton that accepts everything has hardly more states than
+/// [`canonical_any`]; one that goes on for longer is taken to reject something, so a large one may be missed.
+pub fn is_universal(dfa: &ByteDfa, state: DfaState) -> bool {
+    const MAX_PAIRS: usize = 64;
+    let any = canonical_any();
+    let mut seen = vec![(any.start, state)];
+    let mut next = 0;
+    while let Some(&(a, s)) = seen.get(next) {
+        next += 1;
+        if any.accepting[a as usize] != dfa.accepting[s as usize] || seen.len() > MAX_PAIRS {
+            return false;
+        }
+        for b in 0..=255u8 {
+            let pair = (any.next(a, b), dfa.next(s, b));
+            if pair.0 != ByteDfa::DEAD && !seen.contains(&pair) {
+                seen.push(pair);
+            }
+        }
+    }
+    true
+}
+
 /// Whether UTF-8 tells `byte` and `byte + 1` apart (RFC 3629, section 4).
 pub(super) fn utf8_cut(byte: u8) -> bool {
     matches!(byte, 0x7f | 0x8f | 0x9f | 0xbf | 0xc1 | 0xdf | 0xe0 | 0xec | 0xed | 0xef | 0xf0 | 0xf3 | 0xf4)

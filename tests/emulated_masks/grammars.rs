@@ -35,6 +35,7 @@ fn chosen() -> Vec<Value> {
         json!({"type": "string", "pattern": "^[ab]*$", "minLength": 3, "maxLength": 7}),
         json!({"type": "string", "pattern": "^[a-z]+$"}),
         json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{3,10}$"}),
+        json!({"type": "string", "pattern": "^[a-z]+(-[0-9]+)?$"}),
         json!({"type": "string", "pattern": "^[A-Za-z0-9_]*$", "maxLength": 150}),
         json!({"type": "string", "pattern": "^https?://", "maxLength": 30}),
         json!({"type": "string", "pattern": "b.*c"}),
@@ -59,6 +60,33 @@ fn chosen() -> Vec<Value> {
         json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
                          {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
     ];
+    // Alternatives that cost more or less: a short budget enters the cheaper form of a frame.
+    let e = || json!({"$ref": "#/$defs/E"});
+    let node = |op: &str, args: Value| {
+        json!({"type": "object", "properties": {"op": {"const": op}, "args": args}, "required": ["op", "args"],
+               "additionalProperties": false})
+    };
+    let pair = || json!({"type": "array", "items": e(), "minItems": 2, "maxItems": 2});
+    let tagged = |tag: &str, n: usize| {
+        let items: Vec<Value> = std::iter::once(json!({"const": tag})).chain((1..n).map(|_| e())).collect();
+        json!({"type": "array", "prefixItems": items, "items": false, "minItems": n})
+    };
+    for any_of in [
+        json!([node("lit", json!({"type": "integer"})), node("neg", e()), node("add", pair())]),
+        json!([{"type": "integer"}, tagged("neg", 2), tagged("add", 3)]),
+        json!([{"type": "null"}, {"type": "object", "properties": {"a": {"anyOf": [{"type": "null"}, e()]}},
+               "required": ["a"], "additionalProperties": false}, pair()]),
+    ] {
+        all.push(json!({"$ref": "#/$defs/E", "$defs": {"E": {"anyOf": any_of}}}));
+    }
+    // Forced from one level into another of the same depth, which goes on otherwise.
+    let only = |items: Value| {
+        let n = items.as_array().map_or(0, Vec::len);
+        json!({"type": "array", "prefixItems": items, "items": false, "minItems": n})
+    };
+    let number = |n: u32| json!({ "const": n });
+    let pair_of_ones = only(json!([number(1), number(1)]));
+    all.push(only(json!([pair_of_ones, only(json!([number(2)])), pair_of_ones])));
     for i in 2..5 {
         all.push(json!({"type": "array", "items": all[i], "minItems": 2}));
     }
@@ -69,6 +97,11 @@ fn chosen() -> Vec<Value> {
         files.iter().map(|f| serde_json::from_str::<Value>(&std::fs::read_to_string(f).unwrap()).unwrap()),
     );
     all
+}
+
+/// Schemas whose frames have forms that cost more or less.
+pub fn with_variants() -> Vec<Value> {
+    chosen().into_iter().filter(|s| s["$defs"]["E"].is_object()).collect()
 }
 
 /// Both key orders, every kind of whitespace, little depth.

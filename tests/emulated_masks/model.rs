@@ -58,7 +58,10 @@ impl Model {
         }
         self.history.truncate(at);
         self.output -= n as u32;
-        self.status = slot_status::RUNNING;
+        // Without a token taken back, an output at its end is still there.
+        if n > 0 || self.status == slot_status::STOPPED {
+            self.status = slot_status::RUNNING;
+        }
         verdict::OK
     }
 

@@ -41,7 +41,7 @@ WG_DEVICE u32 block_max(BlockShared& s, u32 v) {
     return v;
 }
 
-// Callers of this and of block_add come to a barrier before they use either again.
+// Callers come to a barrier before `sums` is used again.
 WG_DEVICE u64 block_max64(BlockShared& s, u64 v) {
     const u32 high = WG_REDUCE_MAX((u32)(v >> 32));
     const u32 low = WG_REDUCE_MAX((u32)(v >> 32) == high ? (u32)v : 0u);
@@ -60,6 +60,7 @@ WG_DEVICE u32 block_add(BlockShared& s, u32 v) {
     v = 0;
 #pragma unroll
     for (u32 w = 0; w < WG_MAX_WARPS; w++) v += w < WG_WARPS ? s.words[w] : 0;
+    WG_SYNC();
     return v;
 }
 

@@ -102,10 +102,25 @@ const CHANGES: &[Change] = &[
 ];
 
 /// What no test can notice, and why. An entry that is noticed after all fails the check, so that the list stays true.
-const UNNOTICED: &[(&str, &str)] = &[(
-    "step.cu finish_row 1",
-    "other warps may then read a slot that is being moved, but only to results that nobody writes down",
-)];
+const UNNOTICED: &[(&str, &str)] = &[
+    ("block.cuh block_add 2", FREES_SCRATCH),
+    ("list.cuh rank_list 1", "its callers come from a barrier"),
+    ("list.cuh rank_list 2", "sort_orders, which follows, begins with a barrier"),
+    ("list.cuh sample_list 1", "write_tops reads with each thread only what that thread wrote"),
+    (
+        "step.cu finish_row 1",
+        "other warps may then read a slot that is being moved, but only for results that nobody writes down",
+    ),
+    ("sweep.cuh collect 1", "its callers come from a barrier"),
+    ("sweep.cuh collect 4", "`count` is written again behind another barrier"),
+    ("sweep.cuh sum_kept 1", "its callers come from a barrier"),
+    ("truncate.cuh sum_list 1", "its callers come from a barrier"),
+    ("truncate.cuh kth_maximum 1", "its callers come from a barrier"),
+    ("wide.cuh choose_greatest 1", "the result is of the first thread, which is of the warp that wrote it"),
+];
+
+const FREES_SCRATCH: &str =
+    "for calls one after the other; today's callers have a barrier of their own between";
 
 /// What is broken.
 enum Mutation {

@@ -14,7 +14,7 @@ struct Listed {
     float scale;
 };
 
-// Finds each token's head, and the tiles' maxima.
+// Finds each token's head, and the tiles' maxima; sum_tiles, which begins with a barrier, comes next.
 WG_DEVICE void group_list(ListShared& l, u32 n) {
 #pragma unroll 1
     for (u32 i = WG_THREAD; i < n; i += WG_THREADS) {
@@ -35,7 +35,6 @@ WG_DEVICE void group_list(ListShared& l, u32 n) {
     WG_SYNC();
 #pragma unroll 1
     for (u32 i = WG_THREAD; i < n; i += WG_THREADS) wg_atomic_max(&l.maxima[l.heads[i]], key(l.logits[i]));
-    WG_SYNC();
 }
 
 // The weight of a token that `cut` keeps, else 0.

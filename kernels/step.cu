@@ -87,8 +87,8 @@ WG_DEVICE void step_whole(const WholeStepParams& p, WholeShared& s) {
         if (!list) scan_row<FORMAT>(p.sample, s.sample, row, slot);
         const RowResult result = list ? sample_list<FORMAT>(p.sample, row, slot)
                                       : sample_wide<FORMAT>(p.sample, row, slot);
+        // The next row begins with a barrier, or with words of its own in global memory.
         finish_row(p.sample, p.legal.a, row, slot, result);
-        WG_SYNC();
     }
 }
 

@@ -229,7 +229,7 @@ impl Host {
         if let (Some(engine), Some(id)) = (&mut self.reference, live.reference) {
             engine.rollback(id, n)?;
         }
-        // A stop token is taken back even with no other; an output at its end stays there.
+        // Without a token taken back, an output that ended by itself is still at its end.
         live.finish = self.cpu.finish(live.cpu)?.map(|finish| (finish, false));
         live.history -= n;
         live.places.truncate(live.places.len().saturating_sub(n).max(1));

@@ -212,11 +212,10 @@ impl<'a> Resources<'a> {
         while let Some((schema, mut resource, step)) = todo.pop() {
             let Some(map) = schema.as_object() else { continue };
             let own = self.list[resource].draft;
-            // An embedded resource may be written in another draft.
-            let draft = match map.get("$schema").and_then(Value::as_str).and_then(Draft::named) {
-                Some(draft) if map.contains_key("$id") || map.contains_key("id") => draft,
-                _ => own,
-            };
+            // An embedded resource may be written in another draft, if it is one in the draft around it.
+            let is_resource = own.id(map).is_some_and(|id| !id.starts_with('#'));
+            let named = map.get("$schema").and_then(Value::as_str).and_then(Draft::named);
+            let draft = named.filter(|_| is_resource).unwrap_or(own);
             if let Some(id) = draft.id(map) {
                 let (uri, fragment) = uri::split(id);
                 if !uri.is_empty() && !std::ptr::eq(schema, root) {

@@ -161,6 +161,11 @@ fn identifiers_and_anchors_are_found() {
             r##"{"$ref":"http://json-schema.org/draft-07/schema#/definitions/simpleTypes"}"##,
             "(string & string #0)",
         ),
+        // What is no identifier in the draft around it makes no resource.
+        (
+            r##"{"items":{"id":"x","$schema":"http://json-schema.org/draft-04/schema","items":{"$ref":"#/$defs/a"}},"$defs":{"a":{"type":"null"}}}"##,
+            "[*: [*: null; 0..]; 0..]",
+        ),
         // An embedded resource in another draft.
         (
             r##"{"$ref":"old","$defs":{"o":{"$id":"old","$schema":"http://json-schema.org/draft-07/schema#","items":{"$ref":"#/definitions/n","maxLength":3},"definitions":{"n":{"type":"string"}}}}}"##,

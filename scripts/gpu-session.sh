@@ -4,7 +4,7 @@
 #   OUT=results scripts/gpu-session.sh [PATH_OF_THE_BINARY]
 #
 # The binary is `warpgrammar` of a release build made anywhere for the same processor: it carries kernels, schemas and
-# vocabularies. Without a path, target/release/warpgrammar is used, or built. Everything is optional but the binary:
+# vocabularies; `strip` leaves a third of it. Without a path, target/release/warpgrammar is used, or built. Everything is optional but the binary:
 # what is missing is said, and the rest is done. Wheels for the peers (see benches/gpu_peers.py) are taken from .whl/.
 # Results go to $OUT: doctor.json, peers.json and log.txt, which ends with the exit codes.
 set -uo pipefail

@@ -1,6 +1,7 @@
 //! Kernels against the specification, on any device: tests run these checks emulated, `doctor` on a card.
 
 pub mod all;
+mod bits;
 pub mod decode;
 pub mod graphs;
 pub mod host;

@@ -118,14 +118,8 @@ impl DeviceSlots {
         self.session.legal()?;
         self.session.step(&logits)?;
         let results = self.session.results(rows.len())?;
-        let mut steps = Vec::with_capacity(rows.len());
-        for (row, (index, result)) in rows.iter().zip(results).enumerate() {
-            steps.push(match *index {
-                None => None,
-                Some(index) => Some(self.take(index, row, result)),
-            });
-        }
-        Ok(steps)
+        let taken = rows.iter().zip(results).enumerate();
+        Ok(taken.map(|(row, (index, result))| index.map(|index| self.take(index, row, result))).collect())
     }
 
     /// Takes note of a row's result.

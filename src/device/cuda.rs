@@ -4,7 +4,6 @@
 //! kernel is looked up once. Work goes to one stream: this module's own, or the caller's
 //! ([`Cuda::on_stream`]).
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt;
@@ -276,11 +275,6 @@ unsafe impl Send for Captured {}
 // SAFETY: as above.
 unsafe impl Sync for Captured {}
 
-/// What `event` or `graph` holds, if it is this kind of driver's.
-fn own<T: 'static>(any: &(dyn Any + Send + Sync)) -> Result<&T> {
-    any.downcast_ref().ok_or_else(|| error("an event or a graph of another kind of device"))
-}
-
 impl Driver for Cuda {
     fn description(&self) -> &Description {
         &self.device.description
@@ -399,20 +393,20 @@ impl Driver for Cuda {
     fn record(&self) -> Result<Event> {
         let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
         let event = trying("recording an event", self.stream.record_event(Some(flags)))?;
-        Ok(Event(Box::new(event)))
+        Ok(Event::new(event))
     }
 
     fn wait(&self, event: &Event) -> Result<()> {
-        trying("waiting for an event", self.stream.wait(own::<CudaEvent>(&*event.0)?))
+        trying("waiting for an event", self.stream.wait(event.own::<CudaEvent>()?))
     }
 
     fn is_done(&self, event: &Event) -> Result<bool> {
         self.bind()?;
-        trying("an event", own::<CudaEvent>(&*event.0)?.try_is_complete())
+        trying("an event", event.own::<CudaEvent>()?.try_is_complete())
     }
 
     fn microseconds(&self, begin: &Event, end: &Event) -> Result<f64> {
-        let (begin, end) = (own::<CudaEvent>(&*begin.0)?, own::<CudaEvent>(&*end.0)?);
+        let (begin, end) = (begin.own::<CudaEvent>()?, end.own::<CudaEvent>()?);
         trying("timing events", begin.elapsed_ms(end)).map(|ms| f64::from(ms) * 1e3)
     }
 
@@ -426,11 +420,11 @@ impl Driver for Cuda {
         let graph = trying("ending a capture", self.stream.end_capture(sys::CUgraphInstantiate_flags(0)))?;
         let graph = graph.ok_or_else(|| error("there is no capture to end"))?;
         trying("uploading a graph", graph.upload())?;
-        Ok(Graph(Box::new(Captured(Mutex::new(graph)))))
+        Ok(Graph::new(Captured(Mutex::new(graph))))
     }
 
     unsafe fn replay(&self, graph: &Graph) -> Result<()> {
-        let graph = own::<Captured>(&*graph.0)?.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let graph = graph.own::<Captured>()?.0.lock().unwrap_or_else(PoisonError::into_inner);
         self.bind()?;
         // SAFETY: the graph is live and locked; what it reads and writes is the caller's promise.
         let queued = unsafe { result::graph::launch(graph.cu_graph_exec(), self.stream.cu_stream()) };

@@ -123,10 +123,38 @@ impl Pinned {
 }
 
 /// A point in a queue, made by [`Driver::record`].
-pub struct Event(pub(crate) Box<dyn Any + Send + Sync>);
+pub struct Event(Box<dyn Any + Send + Sync>);
+
+impl Event {
+    /// `own` is what the driver keeps of it.
+    pub(crate) fn new(own: impl Any + Send + Sync) -> Self {
+        Event(Box::new(own))
+    }
+
+    /// What it was made of, if it is of this kind of driver.
+    pub(crate) fn own<T: 'static>(&self) -> Result<&T> {
+        self.0.downcast_ref().ok_or_else(|| another_kind("an event"))
+    }
+}
 
 /// Work that was captured once and can be replayed as a whole, made by [`Driver::end_capture`].
-pub struct Graph(pub(crate) Box<dyn Any + Send + Sync>);
+pub struct Graph(Box<dyn Any + Send + Sync>);
+
+impl Graph {
+    /// `own` is what the driver keeps of it.
+    pub(crate) fn new(own: impl Any + Send + Sync) -> Self {
+        Graph(Box::new(own))
+    }
+
+    /// What it was made of, if it is of this kind of driver.
+    pub(crate) fn own<T: 'static>(&self) -> Result<&T> {
+        self.0.downcast_ref().ok_or_else(|| another_kind("a graph"))
+    }
+}
+
+fn another_kind(what: &str) -> Error {
+    Error::new(ErrorKind::Device, format!("{what} of another kind of device"))
+}
 
 /// What a device is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,6 @@
 mod library;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::any::Any;
 use std::ffi::{CStr, CString, c_void};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -287,11 +286,6 @@ impl Drop for Block {
     }
 }
 
-/// What `event` or `graph` holds, if it is this driver's.
-fn own<T: 'static>(any: &(dyn Any + Send + Sync)) -> Result<&T> {
-    any.downcast_ref().ok_or_else(|| error("an event or a graph of another kind of device"))
-}
-
 impl Driver for Emulated {
     fn description(&self) -> &Description {
         &self.shared.description
@@ -378,20 +372,20 @@ impl Driver for Emulated {
     }
 
     fn record(&self) -> Result<Event> {
-        Ok(Event(Box::new(Instant::now())))
+        Ok(Event::new(Instant::now()))
     }
 
     fn wait(&self, event: &Event) -> Result<()> {
         // Everything queued before is done, or noted down before what follows.
-        own::<Instant>(&*event.0).map(|_| ())
+        event.own::<Instant>().map(|_| ())
     }
 
     fn is_done(&self, event: &Event) -> Result<bool> {
-        own::<Instant>(&*event.0).map(|_| true)
+        event.own::<Instant>().map(|_| true)
     }
 
     fn microseconds(&self, begin: &Event, end: &Event) -> Result<f64> {
-        let (begin, end) = (own::<Instant>(&*begin.0)?, own::<Instant>(&*end.0)?);
+        let (begin, end) = (begin.own::<Instant>()?, end.own::<Instant>()?);
         Ok(end.saturating_duration_since(*begin).as_secs_f64() * 1e6)
     }
 
@@ -402,11 +396,11 @@ impl Driver for Emulated {
 
     fn end_capture(&self) -> Result<Graph> {
         let captured = self.lock().captured.take().ok_or_else(|| error("there is no capture to end"))?;
-        Ok(Graph(Box::new(captured)))
+        Ok(Graph::new(captured))
     }
 
     unsafe fn replay(&self, graph: &Graph) -> Result<()> {
-        let work = own::<Vec<Work>>(&*graph.0)?;
+        let work = graph.own::<Vec<Work>>()?;
         let state = self.lock_outside_captures("a replay")?;
         for one in work {
             // SAFETY: the caller's promise.

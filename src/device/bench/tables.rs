@@ -41,6 +41,27 @@ fn cell(record: Option<&&Record>) -> String {
     record.map_or_else(|| "–".to_owned(), |r| format!("{:.1} ×{:.2}", r.us, r.ratio))
 }
 
+/// A line for each width and number of rows, with a cell `wide` for the record that belongs under each column.
+fn lines<C>(
+    out: &mut String,
+    records: &[&Record],
+    columns: &[C],
+    wide: usize,
+    belongs: impl Fn(&Record, &C) -> bool,
+) {
+    let mut shapes: Vec<(usize, usize)> = records.iter().map(|r| (r.width, r.rows)).collect();
+    shapes.sort_unstable();
+    shapes.dedup();
+    for shape in shapes {
+        let _ = write!(out, "{:>7} {:>5}", shape.0, shape.1);
+        for column in columns {
+            let found = records.iter().find(|r| (r.width, r.rows) == shape && belongs(r, column));
+            let _ = write!(out, " {:>wide$}", cell(found));
+        }
+        out.push('\n');
+    }
+}
+
 /// Everything that samples: a table for each kind of launch, state, format and shape.
 fn steps(out: &mut String, report: &Report) {
     let mut groups: BTreeMap<(usize, &str, &str, &str), Vec<&Record>> = BTreeMap::new();
@@ -58,18 +79,7 @@ fn steps(out: &mut String, report: &Report) {
             let _ = write!(out, " {sampling:>19}");
         }
         out.push('\n');
-        let mut lines: Vec<(usize, usize)> = records.iter().map(|r| (r.width, r.rows)).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        for (width, rows) in lines {
-            let _ = write!(out, "{width:>7} {rows:>5}");
-            for &sampling in &shown {
-                let found =
-                    records.iter().find(|r| r.width == width && r.rows == rows && r.sampling == sampling);
-                let _ = write!(out, " {:>19}", cell(found));
-            }
-            out.push('\n');
-        }
+        lines(out, &records, &shown, 19, |r, &sampling| r.sampling == sampling);
     }
 }
 
@@ -88,19 +98,7 @@ fn sets_and_masks(out: &mut String, report: &Report) {
             "{:>7} {:>5} {:>14} {:>14} {:>14} {:>14}",
             "V", "rows", "legal", "fill", "apply f32", "apply bf16"
         );
-        let mut lines: Vec<(usize, usize)> = records.iter().map(|r| (r.width, r.rows)).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        for (width, rows) in lines {
-            let _ = write!(out, "{width:>7} {rows:>5}");
-            for (what, format) in columns {
-                let found = records
-                    .iter()
-                    .find(|r| (r.width, r.rows, r.what, r.format) == (width, rows, what, format));
-                let _ = write!(out, " {:>14}", cell(found));
-            }
-            out.push('\n');
-        }
+        lines(out, &records, &columns, 14, |r, &column| (r.what, r.format) == column);
     }
 }
 

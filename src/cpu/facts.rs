@@ -1,9 +1,9 @@
 //! What is worked out about a state when it is first visited: its row unfolded, and what kind it is.
 
 use super::program::View;
-use super::strings::SUBS;
 use crate::automaton::string::{Sub, edges};
 use crate::table::layout::*;
+use crate::table::string_tokens::SUBS;
 use crate::vocab::SliceId;
 
 /// Kind of an unfolded action: [`ActionKind::Stay`] at a state that asks nothing of an arrival.

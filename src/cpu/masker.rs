@@ -7,10 +7,10 @@ use super::memo::{self, Base, Memo, Recipe};
 use super::program::{Program, View};
 use super::sink::{Adder, Remover, Sink, SuffixAdder};
 use super::state::State;
-use super::strings::SUBS;
 use super::tables::VocabTables;
 use super::walk::{Fans, Walk};
 use crate::automaton::string::{Sub, edges};
+use crate::table::string_tokens::SUBS;
 use crate::vocab::{Slice, SliceId, TokenTrie};
 
 /// Makes masks: scratch space and a memo of recent ones. One per thread.
@@ -170,7 +170,7 @@ impl Masker {
                 return None;
             }
             let mut main = root;
-            let bytes = &tables.automaton().from[sub as usize];
+            let bytes = &tables.string_contents().from[sub as usize];
             let there = bytes.iter().all(|&b| v.read(&mut self.levels, &mut main, b));
             let string = v.facts(main.state).string.as_ref();
             (there && string.is_some_and(|s| s.states[sub as usize] == root.state)).then_some((sub, main))
@@ -289,7 +289,7 @@ impl Masker {
                 continue;
             }
             let mut head = self.after_chars(ticks.into());
-            let bytes = &tables.automaton().to[sub as usize];
+            let bytes = &tables.string_contents().to[sub as usize];
             if v.facts(head.state).string.is_some()
                 && bytes.iter().all(|&b| v.read(&mut self.levels, &mut head, b))
                 && v.can_rest(&head)

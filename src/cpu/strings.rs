@@ -7,12 +7,8 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::automaton::string::{Sub, edges};
+use crate::table::string_tokens::{End, StringContents};
 use crate::vocab::{SliceId, TokenTrie, Vocabulary};
-
-/// Number of sub-states.
-pub(super) const SUBS: usize = Sub::COUNT as usize;
-const DEAD: u8 = u8::MAX;
 
 /// Tokens by what they do from one sub-state.
 pub(super) struct StringTable {
@@ -56,95 +52,26 @@ impl Exits {
     }
 }
 
-/// The string automaton as a table: `[sub * 256 + byte]`.
-pub(super) struct Automaton {
-    next: Vec<u8>,
-    /// Per sub-state, shortest bytes that lead to it from the main one.
-    pub to: [Vec<u8>; SUBS],
-    /// Per sub-state, bytes that lead from it to the main one and complete one character.
-    pub from: [Vec<u8>; SUBS],
-}
-
-impl Automaton {
-    pub fn new() -> Automaton {
-        let mut next = vec![DEAD; SUBS * 256];
-        for sub in 0..SUBS {
-            for &(lo, hi, to) in edges(Sub(sub as u8)) {
-                next[sub * 256 + lo as usize..=sub * 256 + hi as usize].fill(to);
-            }
-        }
-        let mut to: [Vec<u8>; SUBS] = Default::default();
-        let mut queue = std::collections::VecDeque::from([0u8]);
-        while let Some(sub) = queue.pop_front() {
-            for &(lo, _, target) in edges(Sub(sub)) {
-                if target != 0 && to[target as usize].is_empty() {
-                    to[target as usize] = [&to[sub as usize][..], &[lo]].concat();
-                    queue.push_back(target);
-                }
-            }
-        }
-        let from = std::array::from_fn(|sub| {
-            let (mut s, mut bytes) = (sub as u8, Vec::new());
-            while s != 0 {
-                let (byte, _, target) = edges(Sub(s))[0];
-                bytes.push(byte);
-                s = target;
-            }
-            bytes
-        });
-        Automaton { next, to, from }
-    }
-
-    #[inline]
-    fn step(&self, sub: u8, byte: u8) -> u8 {
-        self.next[sub as usize * 256 + byte as usize]
-    }
-}
-
 impl StringTable {
-    pub(super) fn new(automaton: &Automaton, vocab: &Vocabulary, start: u8) -> StringTable {
-        let trie = vocab.trie();
+    pub(super) fn new(contents: &StringContents, vocab: &Vocabulary, start: u8) -> StringTable {
         let plain = vocab.slices().get(SliceId::PLAIN);
         let mut inside = vec![0u32; vocab.width().div_ceil(32)].into_boxed_slice();
         let (mut escaped, mut partial) = (Vec::new(), Vec::new());
         let mut exits: Vec<(&[u8], u16, u32)> = Vec::new();
         let mut max_ticks = 0;
-        let mut states = vec![(start, 0u16); trie.max_depth() + 1];
-        let nodes = trie.nodes();
-        let mut i = 0;
-        while i < nodes.len() {
-            let node = &nodes[i];
-            let depth = node.depth as usize;
-            let (sub, ticks) = states[depth - 1];
-            if sub == 0 && node.byte == b'"' {
-                for &token in trie.tokens_under(i as u32) {
-                    let bytes = vocab.bytes(token).expect("tokens of the trie have bytes");
-                    exits.push((&bytes[depth..], ticks, token));
-                    max_ticks = max_ticks.max(ticks);
-                }
-                i = node.skip as usize;
-                continue;
+        contents.ends(vocab, vocab.trie(), start, |end, ticks, token| {
+            max_ticks = max_ticks.max(ticks);
+            let to = match end {
+                End::Behind(suffix) => return exits.push((suffix, ticks, token)),
+                End::Inside(to) => to,
+            };
+            inside[token as usize / 32] |= 1 << (token % 32);
+            if to != 0 {
+                partial.push((to, ticks, token));
+            } else if start != 0 || !plain.contains(token) {
+                escaped.push((ticks, token));
             }
-            let to = automaton.step(sub, node.byte);
-            if to == DEAD {
-                i = node.skip as usize;
-                continue;
-            }
-            let ticks = ticks + u16::from(to == 0);
-            states[depth] = (to, ticks);
-            if node.is_token != 0 {
-                max_ticks = max_ticks.max(ticks);
-                for &token in trie.tokens_at(i as u32) {
-                    inside[token as usize / 32] |= 1 << (token % 32);
-                    if to != 0 {
-                        partial.push((to, ticks, token));
-                    } else if start != 0 || !plain.contains(token) {
-                        escaped.push((ticks, token));
-                    }
-                }
-            }
-            i += 1;
-        }
+        });
         escaped.sort_unstable();
         partial.sort_unstable();
         StringTable { inside, escaped, partial, exits: Exits::new(exits), max_ticks: max_ticks.into() }

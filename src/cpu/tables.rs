@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::strings::{Automaton, SUBS, StringTable};
+use super::strings::StringTable;
 use super::walk::Fans;
+use crate::table::string_tokens::{SUBS, StringContents};
 use crate::vocab::{SliceId, TokenTrie, Vocabulary};
 
 /// A vocabulary with its tables for masks. Share it in an [`Arc`].
 pub struct VocabTables {
     vocab: Arc<Vocabulary>,
-    automaton: Automaton,
+    contents: StringContents,
     strings: [OnceLock<StringTable>; SUBS],
     fans: OnceLock<Fans>,
     rest_fans: [OnceLock<Fans>; SliceId::ALL.len()],
@@ -24,7 +25,7 @@ impl VocabTables {
     pub fn new(vocab: Arc<Vocabulary>) -> VocabTables {
         VocabTables {
             vocab,
-            automaton: Automaton::new(),
+            contents: StringContents::new(),
             strings: Default::default(),
             fans: OnceLock::new(),
             rest_fans: Default::default(),
@@ -59,14 +60,14 @@ impl VocabTables {
         built
     }
 
-    pub(super) fn automaton(&self) -> &Automaton {
-        &self.automaton
+    pub(super) fn string_contents(&self) -> &StringContents {
+        &self.contents
     }
 
     /// What tokens do inside a string, from a sub-state.
     pub(super) fn string(&self, sub: u8) -> &StringTable {
         self.strings[sub as usize]
-            .get_or_init(|| self.timed(|| StringTable::new(&self.automaton, &self.vocab, sub)))
+            .get_or_init(|| self.timed(|| StringTable::new(&self.contents, &self.vocab, sub)))
     }
 
     /// For [`Vocabulary::trie`].

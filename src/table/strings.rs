@@ -6,10 +6,9 @@
 
 use super::closed::pieces;
 use super::layout::StateInfo;
+use super::string_tokens::SUBS;
 use crate::automaton::machine::{Action, Indent, Machine, State, StateId};
 use crate::automaton::string::{Sub, edges};
-
-const SUBS: usize = Sub::COUNT as usize;
 
 /// [`StateInfo::free`] of every state.
 pub(super) fn labels(machine: &Machine) -> Vec<u8> {

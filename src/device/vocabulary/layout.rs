@@ -13,7 +13,7 @@ pub const SLICES: usize = 8;
 /// Bitmaps of a slice, at most.
 pub const SLICE_BOUNDS: usize = 10;
 /// Sub-states of the automaton of string contents.
-pub const STRING_SUBS: usize = crate::automaton::string::Sub::COUNT as usize;
+pub const STRING_SUBS: usize = crate::table::string_tokens::SUBS;
 /// [`VocabHeader::info`]: not whole characters, or too many.
 pub const CHARS_UNKNOWN: u16 = 255;
 /// Tokens that may end at one node.

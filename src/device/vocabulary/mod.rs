@@ -20,6 +20,7 @@ use layout::*;
 
 use super::driver::{Buffer, Driver};
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::string_tokens::StringContents;
 use crate::vocab::{SliceId, TokenTrie, Vocabulary};
 
 /// The most characters that the tokens of each bitmap of a slice have; the last one has no bound.
@@ -184,10 +185,10 @@ fn block(vocab: &Vocabulary) -> Result<Vec<u8>> {
         let members = plain.iter().filter(|p| slices_of(p.1) >> i & 1 != 0);
         *slice = write_slice(&mut out, SliceId::ALL[i], members.copied())?;
     }
-    let automaton = strings::Automaton::new();
-    header.paths = automaton.paths();
+    let contents = StringContents::new();
+    header.paths = strings::paths(&contents);
     for (sub, info) in header.strings.iter_mut().enumerate() {
-        *info = strings::write(&mut out, &automaton, vocab, &all, sub as u8, |id| slices_of(id) & 1 != 0)?;
+        *info = strings::write(&mut out, &contents, vocab, &all, sub as u8, |id| slices_of(id) & 1 != 0)?;
     }
     out.bytes.resize(out.bytes.len().next_multiple_of(16), 0);
     header.size = out.bytes.len() as u32;

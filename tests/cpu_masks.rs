@@ -3,6 +3,8 @@
 mod common;
 #[path = "common/schemas.rs"]
 mod schemas;
+#[path = "common/vocabularies.rs"]
+mod vocabularies;
 
 use std::sync::Arc;
 
@@ -25,143 +27,8 @@ fn schemas() -> Vec<Value> {
     all
 }
 
-/// Tokens made to straddle structure.
-const STRADDLING: &[&str] = &[
-    "{\"",
-    "\":",
-    "\": ",
-    "\":\"",
-    "\",",
-    "\",\"",
-    "\", \"",
-    "\"}",
-    "\"}]",
-    "}]",
-    "}}",
-    "]]",
-    "]}",
-    "},",
-    "},{\"",
-    " \"",
-    ", ",
-    ",\"",
-    "{}",
-    "[]",
-    "[[",
-    "[\"",
-    "\"\"",
-    "\"]",
-    "\"],",
-    ":{",
-    ":[",
-    ":null",
-    ":true,",
-    "null",
-    "true",
-    "false}",
-    "12",
-    "1,",
-    "1]",
-    "2}",
-    "-1",
-    "0.5",
-    "e+1",
-    "1e",
-    "\\\"",
-    "\\\\",
-    "\\n",
-    "\\u00",
-    "\\ud83d",
-    "\\ude00",
-    "\\u",
-    "a\\",
-    "n\"",
-    "t\",",
-    "\\\"}",
-    "ab",
-    "abc",
-    "aaa",
-    "aab",
-    "b\"",
-    "aaaaaaaa",
-    "aaaaaaaaaaaaaaaaaaaaaa",
-    "hello world",
-    " a",
-    " the",
-    "é",
-    "éé",
-    "日本",
-    "日本語日本語",
-    "😀",
-    "a😀b",
-    "é\"",
-    "日\",\"",
-    "\n",
-    "\n  ",
-    "\n    ",
-    "  ",
-    "   ",
-    "        ",
-    "\t",
-    " {",
-    " [",
-    "{ ",
-    "} ",
-    ": ",
-    "\n}",
-    ",\n",
-    ",\n  \"",
-    "[\n",
-    "{\n  \"",
-    "red\"",
-    "gre",
-    "een\"}",
-    "\"a\":",
-    "\"a\"",
-    "\"b\":1",
-    "a\":",
-    "ab\":",
-    "\"kind\":\"a\"",
-    "next\":{\"",
-    "null,\"v\":1}",
-    "\"next\":null",
-    "},\"v\":2}",
-    "children\":[",
-    "[{\"type\":\"div\"",
-    "2024-",
-    "-02-",
-    "29\"",
-    "http",
-    "s://",
-    "https://x",
-    "_-",
-    "x_y",
-    "A-Z",
-    "}\"",
-    "\"\"\"",
-    "\u{7f}",
-    "\"k\"",
-    "\"c\":",
-];
-
 fn tiny(single: impl Fn(u8) -> bool) -> Vocabulary {
-    let mut tokens: Vec<Option<Vec<u8>>> = vec![None, Some(b"<stop>".to_vec())];
-    tokens.extend((0..=255u8).map(|b| single(b).then(|| vec![b])));
-    tokens.extend(STRADDLING.iter().map(|t| Some(t.as_bytes().to_vec())));
-    // Partial UTF-8, alone and around text; a duplicate; a hole.
-    let partial: [&[u8]; 9] = [
-        b"\xe6\x97",
-        b"\xa5",
-        b"\xa5\xe6",
-        b"a\xf0\x9f",
-        b"\x98\x80",
-        b"\x98\x80\"}",
-        b"\xc3",
-        b"\xa9\"",
-        b"\"\xc3",
-    ];
-    tokens.extend(partial.iter().map(|t| Some(t.to_vec())));
-    tokens.extend([Some(b"\"}".to_vec()), None, Some(b"a".to_vec()), Some(b"aaa".to_vec())]);
+    let tokens = vocabularies::straddling(&["<stop>"], single, &[]);
     let n = tokens.len();
     let v = Vocabulary::from_tokens(tokens).unwrap();
     v.with_stop_ids(&[1]).unwrap().with_logits_width(n + 37).unwrap()

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
+use warpgrammar::ir::Node;
 use warpgrammar::pattern::{ByteDfa, canonical_any, canonical_spelling, format, product};
+use warpgrammar::schema::{SchemaOptions, lower};
 
 const FORMATS: [&str; 19] = [
     "date-time",
@@ -118,6 +120,15 @@ fn sample(dfa: &ByteDfa, random: &mut Random, stop: usize) -> Vec<u8> {
         let bytes: Vec<u8> = edges.into_iter().filter(|&b| dfa.next(state, b) == to).collect();
         text.push(bytes[random.below(bytes.len())]);
         state = to;
+    }
+}
+
+#[test]
+fn schemas_enforce_every_format() {
+    for name in FORMATS {
+        let lowered = lower(&json!({ "format": name }), &SchemaOptions::default()).unwrap();
+        assert!(matches!(lowered.ir.node(lowered.ir.root), Node::String(0)), "{name}");
+        assert!(lowered.warnings.is_empty(), "{name}");
     }
 }
 

@@ -77,34 +77,6 @@ fn strings() {
 }
 
 #[test]
-fn formats_that_are_enforced() {
-    for name in [
-        "date-time",
-        "time",
-        "date",
-        "duration",
-        "email",
-        "idn-email",
-        "hostname",
-        "idn-hostname",
-        "ipv4",
-        "ipv6",
-        "uuid",
-        "uri",
-        "uri-reference",
-        "iri",
-        "iri-reference",
-        "uri-template",
-        "json-pointer",
-        "relative-json-pointer",
-        "regex",
-    ] {
-        let ir = lowered(&format!(r#"{{"format":"{name}"}}"#));
-        assert!(matches!(ir.node(ir.root), Node::String(0)), "{name}");
-    }
-}
-
-#[test]
 fn other_formats_and_contents_are_annotations_with_a_warning() {
     let schema =
         r#"{"type":"string","format":"colour","contentEncoding":"base64","contentMediaType":"text/css"}"#;

@@ -92,7 +92,7 @@ WG_DEVICE void write_set(DraftBlock& s, const DraftParams& p, u32 row, u32 slot,
         s.legal.walk.pool_room = p.pool_room;
         s.legal.walk.max_levels = p.a.max_levels;
     }
-    WG_SYNC();
+    // It begins with a barrier.
     make_legal(s.legal, v, words, false);
 }
 

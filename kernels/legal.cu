@@ -56,6 +56,7 @@ WG_DEVICE bool is_long(const Slot& s) {
     return read + (reads ? 256 - listed : 0) >= LONG_WALK_BYTES;
 }
 
+// What comes next, plan_legal, begins with a barrier.
 WG_DEVICE void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
     WG_SYNC();
     if (WG_THREAD == 0) {
@@ -69,7 +70,6 @@ WG_DEVICE void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
         s.walk.max_levels = p.a.max_levels;
         s.walk.budget = line.budget;
     }
-    WG_SYNC();
 }
 
 // One part of a slot's long walk; the last to be done makes the set.
@@ -80,11 +80,11 @@ WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v
     u32* tickets = reinterpret_cast<u32*>(p.tickets);
     take_slot(legal, p, slot);
     plan_legal(legal, v);
+    // The walk begins with a barrier.
     if (WG_THREAD == 0) {
         legal.walk.words = found;
         legal.walk.listing = 0;
     }
-    WG_SYNC();
     add_walk(legal, v, part, p.parts);
     WG_FENCE();
     WG_SYNC();
@@ -97,7 +97,7 @@ WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v
         legal.walk.words = words;
         reinterpret_cast<LegalHead*>(p.heads)[slot] = {LEGAL_BITMAP, 0};
     }
-    WG_SYNC();
+    // It ends with a barrier, before anything asks the walk where its words are.
     write_base(legal, v, words, found);
     add_rest(legal, v);
 }

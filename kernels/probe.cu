@@ -46,7 +46,6 @@ WG_KERNEL(probe, ProbeParams, WG_SAMPLE_THREADS, 1) {
     }
     if (p.what == 18) {
         for (u32 i = WG_THREAD; i < p.count; i += WG_THREADS) s.orders[i] = values[i];
-        WG_SYNC();
         sort_orders(s.orders, p.count);
         for (u32 i = WG_THREAD; i < p.count; i += WG_THREADS) out[i] = s.orders[i];
         return;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::source;
+
 /// One test of one target.
 #[derive(Clone, Debug)]
 pub struct Test {
@@ -59,7 +61,7 @@ impl Test {
     pub fn run(&self, variables: &[(&str, &str)], limit: Duration) -> End {
         let mut command = Command::new(&self.program);
         command.args(["--exact", &self.name, "--test-threads", "1"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        for name in ["LD_PRELOAD", "WARPGRAMMAR_EMULATOR", "WARPGRAMMAR_SKIP_BARRIER"] {
+        for name in ["LD_PRELOAD", "WARPGRAMMAR_EMULATOR", "WARPGRAMMAR_SKIP_BARRIER", source::VARIABLE] {
             command.env_remove(name);
         }
         // What a crash leaves behind is of no use here.

@@ -2,6 +2,9 @@
 //! something in the kernels is broken.
 
 mod binaries;
+mod changes;
 mod mutations;
+mod order;
 mod sanitized;
 mod source;
+mod unnoticed;

@@ -1,7 +1,9 @@
-//! The kernels' sources: where their barriers and fences are, and copies with something broken.
+//! The kernels' sources: where their barriers and fences are, and an emulator in which something can be broken.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::changes::Change;
 
 /// A barrier or a fence. Its name survives when lines move: file, function, and which one in it.
 #[derive(Clone, Debug)]
@@ -37,7 +39,7 @@ pub fn places(words: &[&str]) -> Vec<Place> {
         for (line, code) in (1..).zip(text.lines()) {
             let code = code.split("//").next().unwrap_or_default();
             // Functions begin in the first column, with one of these macros before their name.
-            if ["WG_DEVICE", "WG_NOINLINE", "WG_KERNEL"].iter().any(|w| code.starts_with(w)) {
+            if ["WG_DEVICE", "WG_NOINLINE", "WG_FUNCTION", "WG_KERNEL"].iter().any(|w| code.starts_with(w)) {
                 let before =
                     code.trim_start_matches("WG_KERNEL(").split(['(', ',']).next().unwrap_or_default();
                 function = before.split_whitespace().last().unwrap_or_default().into();
@@ -52,16 +54,21 @@ pub fn places(words: &[&str]) -> Vec<Place> {
     places
 }
 
-/// Builds the emulator with `from` replaced by `to` in `file`; the library.
-pub fn build_with(name: &str, file: &str, from: &str, to: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutations").join(name);
+/// Builds one emulator that has every change in it; number `n`, counted from 1, is made in a process that is started
+/// with [`VARIABLE`]`=n`. One build for all, because building takes longer than noticing. Lines keep their numbers.
+pub fn build_with(changes: &[Change]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutations");
     let _ = std::fs::remove_dir_all(&folder);
     copy(&kernels(), &folder.join("kernels"));
-    let changed = folder.join("kernels").join(file);
-    let text = std::fs::read_to_string(&changed).unwrap_or_else(|e| panic!("{name}: {file}: {e}"));
-    let found = text.matches(from).count();
-    assert_eq!(found, 1, "mutation {name}: `{from}` stands {found} times in {file}, not once");
-    std::fs::write(&changed, text.replace(from, to)).expect("it can be written");
+    let edit = |file: &str, edit: &mut dyn FnMut(String) -> String| {
+        let path = folder.join("kernels").join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+        std::fs::write(&path, edit(text)).expect("it can be written");
+    };
+    edit("port.cuh", &mut |text| text.replacen("#pragma once", &format!("#pragma once\n{CHOICE}"), 1));
+    for (number, change) in (1..).zip(changes) {
+        edit(change.file, &mut |text| with(&text, number, change));
+    }
     let library = folder.join("emulator.lib");
     let words: Vec<&str> = env!("WG_EMULATOR_COMMAND").split('\u{1f}').collect();
     let (compiler, arguments) = words.split_first().expect("there is an emulator");
@@ -72,8 +79,33 @@ pub fn build_with(name: &str, file: &str, from: &str, to: &str) -> PathBuf {
         .current_dir(&folder)
         .output()
         .expect("the compiler runs");
-    assert!(built.status.success(), "{name} does not compile: {}", String::from_utf8_lossy(&built.stderr));
+    assert!(built.status.success(), "it does not compile: {}", String::from_utf8_lossy(&built.stderr));
     library
+}
+
+/// The variable that chooses a change.
+pub const VARIABLE: &str = "WARPGRAMMAR_MUTATION";
+
+/// What the sources ask which change is made.
+const CHOICE: &str = "\
+#include <cstdlib>
+static const unsigned wg_mutation = std::getenv(\"WARPGRAMMAR_MUTATION\") ? atoi(std::getenv(\"WARPGRAMMAR_MUTATION\")) : 0;
+static inline bool wg_mutated(unsigned number) { return wg_mutation == number; }";
+
+/// The text with one change to choose.
+fn with(text: &str, number: usize, change: &Change) -> String {
+    let Change { name, file, at, to } = change;
+    let (before, rest) = at.split_once('«').expect("what is changed begins with «");
+    let (from, after) = rest.split_once('»').expect("what is changed ends with »");
+    let whole = [before, from, after].concat();
+    let found = text.matches(&whole).count();
+    assert_eq!(found, 1, "{name}: `{whole}` stands {found} times in {file}, not once");
+    let either = if from.ends_with(';') {
+        format!("if (wg_mutated({number})) {{ {to} }} else {{ {from} }}")
+    } else {
+        format!("(wg_mutated({number}) ? ({to}) : ({from}))")
+    };
+    text.replace(&whole, &[before, &either, after].concat())
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod device;
+mod edges;
 #[path = "../common/generator.rs"]
 mod generator;
 mod grammars;

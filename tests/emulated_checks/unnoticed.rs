@@ -1,0 +1,55 @@
+//! Mutations that no test can notice.
+
+/// What cannot be noticed, and why. An entry that is noticed after all fails the check, so that the list stays true.
+pub const UNNOTICED: &[(&str, &str)] = &[
+    (
+        "advance.cu forced_bytes 1",
+        "the shuffles that follow bring the lanes together; that they order no memory the emulator cannot tell",
+    ),
+    ("advance.cuh advance_slot 1", ENDS_FUNCTION),
+    ("advance.cuh advance_slot 3", ENDS_FUNCTION),
+    ("advance.cuh rollback_slot 2", ENDS_FUNCTION),
+    ("legal.cu take_slot 1", "what it writes was last read before a barrier, whatever the block did before"),
+    (
+        "legal.cu long_part 1",
+        "the walk has ended with a barrier; this one is for the fence before it, to which the emulator is blind",
+    ),
+    (
+        "block.cuh block_add 2",
+        "for calls one after the other; today's callers have a barrier of their own between",
+    ),
+    ("legal.cuh plan_legal 3", "make_legal comes to a barrier before anything reads the base"),
+    (
+        "legal.cuh plan_legal 5",
+        "make_legal comes to a barrier before anything reads the base, a part of a long walk to several",
+    ),
+    ("legal.cuh add_loose 1", "the pool was last used by a walk, which ends with a barrier"),
+    ("legal.cuh add_loose 4", "add_rest, which calls it, ends with a barrier"),
+    (
+        "legal.cuh add_rest 1",
+        "what follows begins with a barrier: a walk, the next slot, or make_legal's own",
+    ),
+    ("legal.cuh make_legal 1", "a walk begins with a barrier, and write_base ends with one"),
+    ("legal.cuh make_legal 2", "add_rest and walks end with a barrier"),
+    ("legal.cuh make_legal 3", "`listing` is not read again before write_base has ended with a barrier"),
+    ("legal.cuh make_legal 4", "write_base, which follows, ends with a barrier before anything is found"),
+    ("walk.cuh walk 1", "what it writes was last read by another walk, which ended with a barrier"),
+    ("walk.cuh walk 7", "a round ends with a barrier, and so does what comes before the first"),
+    ("walk.cuh walk 8", "its callers come to a barrier before they read what was found"),
+    ("list.cuh rank_list 1", "its callers come from a barrier"),
+    ("list.cuh rank_list 2", "sort_orders, which follows, begins with a barrier"),
+    ("list.cuh sample_list 1", "write_tops reads with each thread only what that thread wrote"),
+    (
+        "step.cu finish_row 1",
+        "other warps may then read a slot that is being moved, but only for results that nobody writes down",
+    ),
+    ("sweep.cuh collect 1", "its callers come from a barrier"),
+    ("sweep.cuh collect 4", "`count` is written again behind another barrier"),
+    ("sweep.cuh sum_kept 1", "its callers come from a barrier"),
+    ("truncate.cuh sum_list 1", "its callers come from a barrier"),
+    ("truncate.cuh kth_maximum 1", "its callers come from a barrier"),
+    ("wide.cuh choose_greatest 1", "the result is of the first thread, which is of the warp that wrote it"),
+];
+
+const ENDS_FUNCTION: &str =
+    "for callers whose other lanes read the slot next; today only the first lane does, which has written it";

@@ -1,5 +1,7 @@
 //! The mutation check: something in the kernels is broken, and an emulated test must fail.
 //!
+//! Takes some 340 s of processor time, so three minutes on two processors.
+//!
 //! Every barrier is left out, one at a time, and every change of [`CHANGES`] is made; all of that in one library, which
 //! asks the environment what is broken in it.
 //! `cargo test --test emulated_checks -- --ignored --nocapture` says who noticed what; with `WARPGRAMMAR_MUTATIONS` set,
@@ -96,7 +98,7 @@ fn shared_out<T: Sync, A: Send>(items: &[T], ask: impl Fn(&T) -> A + Sync) -> Ve
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes; part of .ci/run"]
 fn emulated_tests_notice_every_mutation() {
     let begin = Instant::now();
     let library = source::build_with(CHANGES).display().to_string();

@@ -96,7 +96,7 @@ fn emulated_lengths_beyond_a_word() {
         row.budget = (slot % 2 == 1).then_some(8);
     }
     world.write_rows();
-    for _ in 0..8 {
+    for _ in 0..steps(8) {
         let sets = world.check_sets();
         let legal = |slot: usize, n: usize| sets[slot][(126 + n) / 32] >> ((126 + n) % 32) & 1 == 1;
         assert!((2..37).all(|n| legal(0, n) && legal(1, n) == (n <= 33)));
@@ -130,7 +130,7 @@ fn emulated_loose_tokens_keep_their_levels_apart() {
     let mut world = after(vocab, json!(true), 4, b"[", 14);
     let sets = world.check_sets();
     // Threads come to the pool in another order each time.
-    for round in 0..32 {
+    for round in 0..steps(32) {
         let pool = if round % 4 == 3 { [1 << 12, 40][round / 4 % 2] } else { 1 << 15 };
         world.device.legal(Spread { blocks: 2, parts: 1 + round % 2, pool });
         assert!(world.device.sets().iter().zip(&sets).all(|(got, want)| got.1 == *want), "round {round}");

@@ -39,34 +39,6 @@ WG_DEVICE float read_adjusted(const Row& row, u32 id) {
     return z;
 }
 
-// Reads a tile, by a warp, into `to` [1024]: canonical logits, -inf for what is illegal, past the width, or
-// below `cut` in the row's order. Loads are 128 or 64 bytes a warp, 8 in flight. Lane l writes what is at l + 32 i; a
-// warp that reads it back in the same way needs no barrier.
-template <u32 FORMAT>
-WG_NOINLINE void stage_tile(const Row& row, u32 tile, u64 cut, float* to) {
-    const u32 first = tile * WG_TILE + WG_LANE;
-    for (u32 part = 0; part < 4; part++) {
-        float z[8];
-#pragma unroll
-        for (u32 i = 0; i < 8; i++) {
-            const u32 id = first + (part * 8 + i) * 32;
-            bool legal = id < row.width;
-            if (legal && row.mask != nullptr) legal = (row.mask[id / 32] >> WG_LANE & 1) != 0;
-            z[i] = legal ? read_logit<FORMAT>(row.logits, id) : WG_ILLEGAL;
-        }
-#pragma unroll
-        for (u32 i = 0; i < 8; i++) {
-            const u32 id = first + (part * 8 + i) * 32;
-            z[i] = canonical(z[i]);
-            if (row.adjust != nullptr && z[i] > WG_ILLEGAL &&
-                (adjust_bitmap(row.adjust)[id / 32] >> WG_LANE & 1) != 0) {
-                z[i] = adjusted(z[i], row.adjust, id, *row.params);
-            }
-            to[(part * 8 + i) * 32 + WG_LANE] = order(z[i], id) >= cut ? z[i] : WG_ILLEGAL;
-        }
-    }
-}
-
 // Whether a tile can be read by load_tile; all lanes of a warp ask.
 WG_DEVICE bool is_plain(const Row& row, u32 tile) {
     if (!row.aligned || (tile + 1) * WG_TILE > row.width) return false;

@@ -29,7 +29,7 @@ const CHANGES: &[Change] = &[
     },
     Change {
         name: "a tile reads beyond the row",
-        file: "logits.cuh",
+        file: "tile.cuh",
         from: "bool legal = id < row.width;",
         to: "bool legal = true;",
     },
@@ -72,7 +72,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "top-k beyond a list is taken for a list",
         file: "truncate.cuh",
-        from: "if (k > WG_RANKED_CAP) return 0;",
+        from: "if (k > WG_RANKED_CAP) return {cut, 0};",
         to: "",
     },
     Change {
@@ -84,8 +84,8 @@ const CHANGES: &[Change] = &[
     Change {
         name: "top-p asks for one unit of mass more",
         file: "truncate.cuh",
-        from: "    const u64 enough = enough_mass(row_mass(f), top_p);\n    if (kept.listed > 0) {",
-        to: "    const u64 enough = enough_mass(row_mass(f), top_p) + 1;\n    if (kept.listed > 0) {",
+        from: "    const u64 enough = enough_mass(row_mass(), top_p);\n    if (kept.listed > 0) {",
+        to: "    const u64 enough = enough_mass(row_mass(), top_p) + 1;\n    if (kept.listed > 0) {",
     },
     Change {
         name: "a list is not grouped by tile",
@@ -96,8 +96,8 @@ const CHANGES: &[Change] = &[
     Change {
         name: "a stop token's finish is not reported",
         file: "step.cu",
-        from: "result.finish = status == SLOT_RUNNING ? 0 : status;",
-        to: "",
+        from: "status == SLOT_RUNNING ? 0 : status",
+        to: "0",
     },
 ];
 

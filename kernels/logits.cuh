@@ -1,7 +1,7 @@
 // Reading the logits of a row: f32, f16 or bf16, masked and adjusted.
 //
 // A tile is read in one of two ways. `load_tile` is the hot one: whole tiles of rows that start at a multiple
-// of 16 bytes, 16-byte loads straight into registers, 32 logits a lane. `stage_tile` takes any tile - the
+// of 16 bytes, 16-byte loads straight into registers, 32 logits a lane. `stage_tile` (tile.cuh) takes any tile - the
 // last one, a row with an odd start, one with biases or penalties - and leaves it in shared memory in id
 // order; whatever reads a tile a second time uses it too.
 #pragma once

@@ -1,4 +1,4 @@
-// One tile, one warp, one record (src/sampling/tile.rs).
+// One tile, one warp, one record (src/sampling/tile.rs), and any tile into shared memory.
 //
 // Instructions per logit, counted in SASS: see docs/KERNELS.md.
 #pragma once
@@ -23,7 +23,7 @@ WG_DEVICE u64 warp_add(u64 v) {
     return ((u64)high << 26) + low;
 }
 
-// Reads a tile, by a warp, into `to` [1024]: canonical logits, -inf for what is illegal, past the width, or
+// Reads a tile of the warp's row (`rows`), by the warp, into its stage [1024]: canonical logits, -inf for what is illegal, past the width, or
 // below `cut` in the row's order. Loads are 128 or 64 bytes a warp, 8 in flight. Lane l writes what is at l + 32 i; a
 // warp that reads it back in the same way needs no barrier.
 template <u32 FORMAT>

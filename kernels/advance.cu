@@ -47,7 +47,7 @@ WG_KERNEL(advance, AdvanceParams, ADVANCE_THREADS, 4) {
         const u32 slot = reinterpret_cast<const u32*>(p.rows)[row];
         u32 verdict = ADVANCE_INACTIVE;
         if (slot < p.a.slot_count) {
-            verdict = advance_slot(p.a, slot, reinterpret_cast<const u32*>(p.tokens)[row]);
+            verdict = advance_slot({&p.a, slot, reinterpret_cast<const u32*>(p.tokens)[row]});
         }
         if (WG_LANE == 0) reinterpret_cast<u32*>(p.verdicts)[row] = verdict;
     }

@@ -59,6 +59,7 @@ WG_FUNCTION bool is_at_end(const GrammarView& g, const LinearLevels& levels, con
     const u32* row = section_at<u32>(g, g.rows) + state_of(g, c.state).row;
     // Nearly always the state after the document, whose row is empty.
     if (row[0] >> 29 == ACTION_DEAD && row[1] == 0) return true;
+#pragma unroll 1
     for (u32 byte = 0; byte < 256; ++byte) {
         Config next = c;
         OneLevel one = one_level(levels);
@@ -67,18 +68,38 @@ WG_FUNCTION bool is_at_end(const GrammarView& g, const LinearLevels& levels, con
     return true;
 }
 
+// The parts of reading a token, each by itself: what one needs is not kept in registers while another runs.
+WG_FUNCTION bool completes(const GrammarView& g, const LinearLevels& levels, const Config& c) {
+    return is_complete(g, levels, c);
+}
+WG_FUNCTION bool skips(const GrammarView& g, const VocabView& v, LinearLevels& levels, Config& c, u32 token) {
+    const Bytes bytes = bytes_of(v, token);
+    return skip_token(g, v, levels, c, token, bytes.to - bytes.from);
+}
+WG_FUNCTION bool reads(const GrammarView& g, const VocabView& v, LinearLevels& levels, Config& c, u32 token, u64 left) {
+    const Bytes bytes = bytes_of(v, token);
+    return bytes.from != bytes.to && read_bytes(g, v, levels, c, bytes, left);
+}
+
+WG_FUNCTION bool rests(const GrammarView& g, const Config& c, u32 budget) { return fits(g, c, budget); }
+
 // Moves a running place on by a token. If the answer is not ADVANCE_OK the place is of no use any more.
-WG_FUNCTION u32 follow(const GrammarView& g, bool constrained, const VocabView& v, LinearLevels& levels, Place& p, u32 token) {
+WG_DEVICE u32 follow(const GrammarView& g, bool constrained, const VocabView& v, LinearLevels& levels, Place& p, u32 token) {
     if (token >= v.header->width) return ADVANCE_ILLEGAL;
     if (is_stop(v, token)) {
-        if (constrained && !is_complete(g, levels, p.c)) return ADVANCE_ILLEGAL;
+        if (constrained && !completes(g, levels, p.c)) return ADVANCE_ILLEGAL;
         p.status = SLOT_STOPPED;
         return ADVANCE_OK;
     }
-    if (constrained && !read_token(g, v, levels, p.c, token, p.budget)) return ADVANCE_ILLEGAL;
+    // read_token, part by part.
+    if (constrained && !skips(g, v, levels, p.c, token) &&
+        !reads(g, v, levels, p.c, token, left_after(p.budget))) {
+        return ADVANCE_ILLEGAL;
+    }
+    if (constrained && !rests(g, p.c, p.budget)) return ADVANCE_ILLEGAL;
     if (p.budget != WG_NO_LIMIT && p.budget != 0) p.budget -= 1;
     const bool used_up = p.budget == 0;
-    if (constrained && is_complete(g, levels, p.c) && (used_up || is_at_end(g, levels, p.c))) {
+    if (constrained && completes(g, levels, p.c) && (used_up || is_at_end(g, levels, p.c))) {
         p.status = SLOT_COMPLETE;
     } else if (used_up) {
         p.status = SLOT_LENGTH;
@@ -93,60 +114,76 @@ WG_DEVICE void copy_levels(Level* to, const Level* from, u32 n) {
     for (u32 i = WG_LANE; i < 3 * n; i += WG_WARP_SIZE) target[i] = source[i];
 }
 
-// Moves a slot on by a token; by all lanes of a warp, with the same arguments. Unless the answer is ADVANCE_OK,
+// What a token makes of a slot, before any of it is kept.
+struct Moved {
+    Place p;
+    u32 floor;    // levels from here on are the token's
+    u32 stopped;  // by a stop token
+};
+
+// Counts a token that was read; by one thread.
+WG_DEVICE u32 count_next(const Slot& s, u32 token) {
+    Adjust* adjust = reinterpret_cast<Adjust*>(s.adjust);
+    if (s.adjust == WG_NONE) return ADVANCE_OK;
+    if (!adjust_has_room(adjust, token)) return ADVANCE_COUNTS_FULL;
+    adjust_push(adjust, token);
+    return ADVANCE_OK;
+}
+
+// Reads a token from where a slot is; by one thread. A function of its own, because of what it asks of registers while
+// bytes are read: its caller has nothing in them then.
+WG_FUNCTION u32 read_next(const SlotArrays& a, u32 slot, u32 token, Moved& moved) {
+    const Slot* s = slot_at(a, slot);
+    moved.p = place_of(*s);
+    if (moved.p.status != SLOT_RUNNING) return ADVANCE_NOT_RUNNING;
+    const bool constrained = s->grammar != WG_NONE;
+    GrammarView g = {};
+    if (constrained) g = view_of(s->grammar);
+    LinearLevels levels = {levels_at(a, slot), spare_at(a, slot), moved.p.c.depth, a.max_levels};
+    const u32 verdict = follow(g, constrained, vocab_of(a.vocab), levels, moved.p, token);
+    moved.floor = levels.floor;
+    moved.stopped = moved.p.status == SLOT_STOPPED;
+    return verdict;
+}
+
+// Moves a slot on by a token; by all lanes of a warp, with the same argument. Unless the answer is ADVANCE_OK,
 // nothing has changed. The slot's new status is in its line.
-WG_DEVICE u32 advance_slot(const SlotArrays& a, u32 slot, u32 token) {
-    Slot* s = slot_at(a, slot);
-    Level* base = levels_at(a, slot);
-    Level* own = spare_at(a, slot);
-    const u32 depth = s->depth;
-    u32 verdict = ADVANCE_OK, floor = depth, new_depth = depth, stopped = 0;
-    Place p = {};
+//
+// `n` is read anew after the token has been: a step has it in shared memory, and nothing of it in registers while
+// bytes are read.
+WG_DEVICE u32 advance_slot(const Next& n) {
+    Moved moved = {};
+    u32 verdict = ADVANCE_OK;
     if (WG_LANE == 0) {
-        p = place_of(*s);
-        const VocabView v = vocab_of(a.vocab);
-        const bool constrained = s->grammar != WG_NONE;
-        if (p.status != SLOT_RUNNING) {
-            verdict = ADVANCE_NOT_RUNNING;
-        } else {
-            GrammarView g = {};
-            if (constrained) g = view_of(s->grammar);
-            LinearLevels levels = {base, own, depth, a.max_levels};
-            verdict = follow(g, constrained, v, levels, p, token);
-            floor = levels.floor;
-            new_depth = p.c.depth;
-            stopped = p.status == SLOT_STOPPED;
-            Adjust* adjust = reinterpret_cast<Adjust*>(s->adjust);
-            if (verdict == ADVANCE_OK && !stopped && s->adjust != WG_NONE) {
-                if (adjust_has_room(adjust, token)) {
-                    adjust_push(adjust, token);
-                } else {
-                    verdict = ADVANCE_COUNTS_FULL;
-                }
-            }
+        verdict = read_next(*n.arrays, n.slot, n.token, moved);
+        if (verdict == ADVANCE_OK && moved.stopped == 0) {
+            verdict = count_next(*slot_at(*n.arrays, n.slot), n.token);
         }
     }
     verdict = WG_SHFL(verdict, 0);
     if (verdict != ADVANCE_OK) return verdict;
-    stopped = WG_SHFL(stopped, 0);
-    if (stopped != 0) {
+    const SlotArrays& a = *n.arrays;
+    Slot* s = slot_at(a, n.slot);
+    if (WG_SHFL(moved.stopped, 0) != 0) {
         // A stop token is no token of the output: nothing but the status has changed.
         if (WG_LANE == 0) s->status = SLOT_STOPPED;
         WG_SYNC_WARP();
         return ADVANCE_OK;
     }
-    floor = WG_SHFL(floor, 0);
-    new_depth = WG_SHFL(new_depth, 0);
+    const u32 floor = WG_SHFL(moved.floor, 0);
+    const u32 depth = WG_SHFL(moved.p.c.depth, 0);
+    Level* base = levels_at(a, n.slot);
     if (a.keep != 0) {
-        Snapshot* record = snapshot_at(a, slot, s->output);
-        copy_levels(reinterpret_cast<Level*>(record + 1), base, depth);
+        Snapshot* record = snapshot_at(a, n.slot, s->output);
+        copy_levels(reinterpret_cast<Level*>(record + 1), base, s->depth);
         if (WG_LANE == 0) {
-            *record = {s->seen, s->owed, s->state, s->count, s->spaces, depth, s->budget, s->status, token, 0};
+            *record = {s->seen, s->owed, s->state, s->count, s->spaces, s->depth, s->budget, s->status, n.token, 0};
         }
         WG_SYNC_WARP();
     }
-    if (floor < new_depth) copy_levels(base + floor, own + floor, new_depth - floor);
+    if (floor < depth) copy_levels(base + floor, spare_at(a, n.slot) + floor, depth - floor);
     if (WG_LANE == 0) {
+        const Place& p = moved.p;
         s->seen = p.c.seen;
         s->owed = p.c.owed;
         s->state = p.c.state;

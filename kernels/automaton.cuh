@@ -115,6 +115,9 @@ struct LinearLevels {
     u32 floor;
     u32 room;
 
+    // A configuration has no top here.
+    WG_DEVICE u32 top_of(const Config&) const { return 0; }
+    WG_DEVICE void set_top(Config&, u32) const {}
     WG_DEVICE bool reserve(const Config& c, u32& place) {
         place = c.depth;
         return c.depth < room;
@@ -149,6 +152,8 @@ struct PoolLevels {
     u32 room;
     bool full;  // a level found no room: the answer "illegal" is worth nothing
 
+    WG_DEVICE u32 top_of(const Config& c) const { return c.top; }
+    WG_DEVICE void set_top(Config& c, u32 top) const { c.top = top; }
     WG_DEVICE bool reserve(const Config&, u32& place) {
         place = wg_atomic_add(used, 1);
         if (place < room) return true;
@@ -184,6 +189,8 @@ struct OneLevel {
     Level opened;
     u32 opened_at;
 
+    WG_DEVICE u32 top_of(const Config&) const { return 0; }
+    WG_DEVICE void set_top(Config&, u32) const {}
     WG_DEVICE bool reserve(const Config& c, u32& place) {
         place = 0;
         opened_at = c.depth;
@@ -364,17 +371,21 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     if (depth == 0 || !levels.reserve(c, place)) return false;
     const u32 site = action & ACTION_INDEX;
     const SiteInfo s = section_at<SiteInfo>(g, g.sites)[site];
-    const Config before = c;
-    const u64 per_space = (u64)g.indent * before.depth;
+    // What a variant changes and the next one reads.
+    const u64 seen = c.seen, owed = c.owed;
+    const u32 count = c.count, outer = c.depth, top = levels.top_of(c);
+    const u64 per_space = (u64)g.indent * outer;
     bool legal = false;
     for (u32 i = s.variant_count; i-- > 0;) {
         const VariantInfo& v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
         if (v.depth > depth) continue;
-        c = before;
-        const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
-        const u64 keys = v.required == 0 ? 0 : missing(g, v.required, c.seen, v.key_costs, per_space);
+        c.owed = owed;
+        c.depth = outer;
+        levels.set_top(c, top);
+        const u64 ticks = ticks_cost(v.cost_at, count, v.cost_per_tick, v.cost_tick_spaces, per_space);
+        const u64 keys = v.required == 0 ? 0 : missing(g, v.required, seen, v.key_costs, per_space);
         const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
-        levels.push(c, place, {c.seen, site, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
+        levels.push(c, place, {seen, site, count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
         c.count = 0;
         c.spaces = 0;
         c.seen = 0;
@@ -483,19 +494,36 @@ WG_DEVICE bool skip_token(const GrammarView& g, const VocabView& v, Levels& leve
     return true;
 }
 
+// Where a token's bytes are in the vocabulary's; none if it has none.
+struct Bytes {
+    u32 from;
+    u32 to;
+};
+
+WG_DEVICE Bytes bytes_of(const VocabView& v, u32 token) {
+    if (token >= v.header->len) return {0, 0};
+    const u32* starts = section_at<u32>(v, v.header->starts);
+    return {starts[token], starts[token + 1]};
+}
+
+// Reads bytes of a token after which `left` more tokens may follow; false if one is illegal.
+template <typename Levels>
+WG_DEVICE bool read_bytes(const GrammarView& g, const VocabView& v, Levels& levels, Config& c, Bytes which, u64 left) {
+    const u8* bytes = section_at<u8>(v, v.header->bytes);
+    for (u32 i = which.from; i < which.to; ++i) {
+        if (!read_byte(g, levels, c, bytes[i], left)) return false;
+    }
+    return true;
+}
+
 // Reads all bytes of a token that is no stop token; false if it is illegal with `budget` tokens left.
 template <typename Levels>
 WG_DEVICE bool read_token(const GrammarView& g, const VocabView& v, Levels& levels, Config& c, u32 token, u32 budget) {
-    if (token >= v.header->len) return false;
-    const u32* starts = section_at<u32>(v, v.header->starts);
-    const u32 from = starts[token], to = starts[token + 1];
-    if (from == to) return false;
-    const u64 left = left_after(budget);
-    if (!skip_token(g, v, levels, c, token, to - from)) {
-        const u8* bytes = section_at<u8>(v, v.header->bytes);
-        for (u32 i = from; i < to; ++i) {
-            if (!read_byte(g, levels, c, bytes[i], left)) return false;
-        }
+    const Bytes bytes = bytes_of(v, token);
+    if (bytes.from == bytes.to) return false;
+    if (!skip_token(g, v, levels, c, token, bytes.to - bytes.from) &&
+        !read_bytes(g, v, levels, c, bytes, left_after(budget))) {
+        return false;
     }
     return fits(g, c, budget);
 }

@@ -1,7 +1,7 @@
 // Reading the logits of a row: f32, f16 or bf16, masked and adjusted.
 //
 // A tile is read in one of two ways. `load_tile` is the hot one: whole tiles of rows that start at a multiple
-// of 16 bytes, 16-byte loads straight into registers, 32 logits a lane. `stage_tile` takes any tile - the
+// of 16 bytes, 16-byte loads straight into registers, 32 logits a lane. `stage_tile` (tile.cuh) takes any tile - the
 // last one, a row with an odd start, one with biases or penalties - and leaves it in shared memory in id
 // order; whatever reads a tile a second time uses it too.
 #pragma once
@@ -37,34 +37,6 @@ WG_DEVICE float read_adjusted(const Row& row, u32 id) {
         z = adjusted(z, row.adjust, id, *row.params);
     }
     return z;
-}
-
-// Reads a tile, by a warp, into `to` [1024]: canonical logits, -inf for what is illegal, past the width, or
-// below `cut` in the row's order. Loads are 128 or 64 bytes a warp, 8 in flight. Lane l writes what is at l + 32 i; a
-// warp that reads it back in the same way needs no barrier.
-template <u32 FORMAT>
-WG_NOINLINE void stage_tile(const Row& row, u32 tile, u64 cut, float* to) {
-    const u32 first = tile * WG_TILE + WG_LANE;
-    for (u32 part = 0; part < 4; part++) {
-        float z[8];
-#pragma unroll
-        for (u32 i = 0; i < 8; i++) {
-            const u32 id = first + (part * 8 + i) * 32;
-            bool legal = id < row.width;
-            if (legal && row.mask != nullptr) legal = (row.mask[id / 32] >> WG_LANE & 1) != 0;
-            z[i] = legal ? read_logit<FORMAT>(row.logits, id) : WG_ILLEGAL;
-        }
-#pragma unroll
-        for (u32 i = 0; i < 8; i++) {
-            const u32 id = first + (part * 8 + i) * 32;
-            z[i] = canonical(z[i]);
-            if (row.adjust != nullptr && z[i] > WG_ILLEGAL &&
-                (adjust_bitmap(row.adjust)[id / 32] >> WG_LANE & 1) != 0) {
-                z[i] = adjusted(z[i], row.adjust, id, *row.params);
-            }
-            to[(part * 8 + i) * 32 + WG_LANE] = order(z[i], id) >= cut ? z[i] : WG_ILLEGAL;
-        }
-    }
 }
 
 // Whether a tile can be read by load_tile; all lanes of a warp ask.

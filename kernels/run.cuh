@@ -11,6 +11,20 @@
 
 #include "list.cuh"
 
+// Kernels NAME_f32, NAME_f16 and NAME_bf16, each of which is `batch` of a format.
+#define WG_FORMAT_KERNEL(name, Params, Shared, batch, format, threads, min_blocks)                              \
+    WG_KERNEL(name, Params, threads, min_blocks) {                                                              \
+        WG_SHARED(Shared, s);                                                                                   \
+        batch<format>(p, s);                                                                                    \
+    }
+#define WG_FORMAT_KERNELS(name, Params, Shared, batch, threads, min_blocks)                                     \
+    WG_FORMAT_KERNEL(name##_f32, Params, Shared, batch, WG_F32, threads, min_blocks)                            \
+    WG_FORMAT_KERNEL(name##_f16, Params, Shared, batch, WG_F16, threads, min_blocks)                            \
+    WG_FORMAT_KERNEL(name##_bf16, Params, Shared, batch, WG_BF16, threads, min_blocks)
+
+// Where the tiles in a block's piece end.
+WG_DEVICE u32 end_of_tiles(const Piece& piece) { return piece.to < piece.tiles ? piece.to : piece.tiles; }
+
 // Reads this block's tiles `from` ... `to` - 1 of the wide rows and writes their records.
 template <u32 FORMAT>
 WG_DEVICE void scan_tiles(const SampleParams& p, SampleShared& s, u32 from, u32 to) {
@@ -27,6 +41,9 @@ WG_DEVICE void scan_tiles(const SampleParams& p, SampleShared& s, u32 from, u32 
             const Slot* slot = (const Slot*)p.slots + slot_index;
             view = make_row<FORMAT>(p, row, slot_index,
                                     ((const LegalHead*)p.legal_heads)[slot_index].kind == LEGAL_BITMAP);
+            // For stage_tile. Every lane has read what it needs of the last row, as the warp has reduced its tile.
+            if (WG_LANE == 0) s.rows[WG_WARP] = view;
+            WG_SYNC_WARP();
             weigh = scan_weighs(slot, p.width);
             scale = slot->params.scale;
         }
@@ -45,6 +62,8 @@ WG_DEVICE void scan_row(const SampleParams& p, SampleShared& s, u32 row, u32 slo
     const bool bitmap = ((const LegalHead*)p.legal_heads)[slot_index].kind == LEGAL_BITMAP;
     const Row view = make_row<FORMAT>(p, row, slot_index, bitmap);
     const bool weigh = scan_weighs(slot, p.width);
+    if (WG_LANE == 0) s.rows[WG_WARP] = view;
+    WG_SYNC_WARP();
     for (u32 tile = WG_WARP; tile < p.tiles; tile += WG_WARPS) {
         const TileRecord record = scan_tile<FORMAT>(view, tile, weigh, slot->params.scale, s.stage[WG_WARP]);
         if (WG_LANE == 0) ((TileRecord*)p.records)[(u64)row * p.tiles + tile] = record;
@@ -53,9 +72,10 @@ WG_DEVICE void scan_row(const SampleParams& p, SampleShared& s, u32 row, u32 slo
     WG_SYNC();
 }
 
-// Takes the tickets of up to 32 wide rows from number `first` on; bit i: row first + i is complete.
-WG_DEVICE u32 take_tickets(const SampleParams& p, SampleShared& s, u32 first, u32 from, u32 to) {
+// Takes the tickets of up to 32 wide rows from number `first` on; bit i of `finished`: row first + i is complete.
+WG_DEVICE void take_tickets(const SampleParams& p, SampleShared& s, u32 first) {
     if (WG_WARP == 0) {
+        const u32 from = s.piece.from, to = end_of_tiles(s.piece);
         const u32 n = first + WG_LANE;
         const u32 begin = n * p.tiles;
         bool complete = false;
@@ -74,41 +94,33 @@ WG_DEVICE u32 take_tickets(const SampleParams& p, SampleShared& s, u32 first, u3
         if (WG_LANE == 0) s.finished = all;
     }
     WG_SYNC();
-    // Of more than 32 rows in a piece all but the first and the last are complete, and finishing one takes barriers:
-    // nobody writes this again before all have read it.
-    return s.finished;
 }
 
 // Calls `finish(row, slot, result)` with every thread of the block for each row it is left with.
 template <u32 FORMAT, typename Finish>
 WG_DEVICE void run_batch(const SampleParams& p, SampleShared& s, Finish finish) {
     deal_rows(p, s);
-    const u32 words = (p.row_count + 31) / 32;
-    const u32 tiles = s.wide_before[words] * p.tiles;
-    const u32 lists = s.listed_before[words];
-    const u32 work = tiles + lists * WG_LIST_TILES;
-    u32 share = (work + WG_BLOCKS - 1) / WG_BLOCKS;
-    share = share > p.group ? share : p.group;
-    const u64 start = (u64)WG_BLOCK * share;
-    if (start >= work) return;
-    const u32 from = (u32)start;
-    const u32 to = work - from > share ? from + share : work;
+    const Piece& piece = s.piece;
+    if (piece.from >= piece.to) return;
 
-    if (from < tiles) {
-        const u32 end = to < tiles ? to : tiles;
-        scan_tiles<FORMAT>(p, s, from, end);
-        for (u32 first = from / p.tiles; first * p.tiles < end; first += 32) {
-            for (u32 left = take_tickets(p, s, first, from, end); left != 0; left &= left - 1) {
-                const u32 row = nth_row(s.wide, s.wide_before, first + wg_ffs(left) - 1);
-                const u32 slot = ((const u32*)p.rows)[row];
-                finish(row, slot, sample_wide<FORMAT>(p, row, slot));
-                WG_SYNC();
-            }
+    if (piece.from < piece.tiles) {
+        scan_tiles<FORMAT>(p, s, piece.from, end_of_tiles(piece));
+        // Of more than 32 rows in a piece all but the first and the last are complete, and finishing one takes barriers:
+        // nobody writes `finished` again before all have read it. One number is all that lives through the finishing
+        // of a row; the rest is read again.
+        for (u32 i = 0; (piece.from / p.tiles + i) * p.tiles < end_of_tiles(piece); i++) {
+            if (i % 32 == 0) take_tickets(p, s, piece.from / p.tiles + i);
+            if ((s.finished >> i % 32 & 1) == 0) continue;
+            const u32 row = nth_row(s.wide, s.wide_before, piece.from / p.tiles + i);
+            const u32 slot = ((const u32*)p.rows)[row];
+            finish(row, slot, sample_wide<FORMAT>(p, row, slot));
+            WG_SYNC();
         }
     }
     // The rows of lists whose first unit of work lies in this block's piece.
-    const u32 begin = from > tiles ? (from - tiles + WG_LIST_TILES - 1) / WG_LIST_TILES : 0;
-    for (u32 n = begin; n < lists && tiles + n * WG_LIST_TILES < to; n++) {
+    const u32 behind = piece.from > piece.tiles ? piece.from - piece.tiles : 0;
+    for (u32 n = (behind + WG_LIST_TILES - 1) / WG_LIST_TILES;
+         n < piece.lists && piece.tiles + n * WG_LIST_TILES < piece.to; n++) {
         const u32 row = nth_row(s.listed, s.listed_before, n);
         const u32 slot = ((const u32*)p.rows)[row];
         finish(row, slot, sample_list<FORMAT>(p, row, slot));

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "block.cuh"
+#include "logits.cuh"
 #include "philox.cuh"
-#include "tile.cuh"
 
 // Rows of one launch, and tiles of a row.
 #define WG_MAX_ROWS 2048u
@@ -51,6 +51,41 @@ struct ListShared {
     u64 sums[WG_LIST_CAP];    // and sum of the kept weights
 };
 
+// Which tokens of a row a sweep looks at: those at or above `cut`, in the bins from `bin_from` to `bin_to`,
+// whose rank agrees with `prefix` from bit `shift` on. All bits of a rank make 51.
+struct Filter {
+    u64 cut;
+    u64 prefix;
+    u32 shift;
+    u32 bin_from;
+    u32 bin_to;
+};
+
+// What the whole block knows of the row it finishes.
+struct Finishing {
+    float row_max;
+    float scale;
+    u32 tiles;  // of a wide row
+    u32 count;  // of a list's ids
+    Filter filter;
+};
+
+// A block's piece of the line of work: the tiles of all wide rows, then the rows of lists.
+struct Piece {
+    u32 from;
+    u32 to;     // at `from` if the block has nothing to do
+    u32 tiles;  // of wide rows, in the whole line
+    u32 lists;  // rows, in the whole line
+};
+
+// A row of a step, sampled: its slot is to be moved on, and its result written.
+struct Sampled {
+    Next next;
+    u32 status;
+    float logprob;
+    RowResult* to;
+};
+
 struct SampleShared {
     union {
         float stage[WG_MAX_WARPS][WG_TILE];
@@ -68,12 +103,16 @@ struct SampleShared {
     u32 listed[WG_MAX_ROWS / 32];
     u32 wide_before[WG_MAX_ROWS / 32 + 1];
     u32 listed_before[WG_MAX_ROWS / 32 + 1];
+    Row rows[WG_MAX_WARPS];  // what each warp reads tiles of
+    Finishing finishing;
     BlockShared block;
+    Piece piece;
+    Sampled sampled;  // steps only
     u32 finished;  // rows of a block's share whose last ticket it took
 };
 
 // Below the 48 KiB that a block may have without asking.
-static_assert(sizeof(SampleShared) == 48248, "device::sample::SHARED");
+static_assert(sizeof(SampleShared) == 48664, "device::sample::SHARED");
 
 template <u32 FORMAT>
 WG_DEVICE Row make_row(const SampleParams& p, u32 row, u32 slot_index, bool bitmap) {
@@ -133,6 +172,16 @@ WG_DEVICE void deal_rows(const SampleParams& p, SampleShared& s) {
         }
         s.wide_before[WG_THREAD] = wide;
         s.listed_before[WG_THREAD] = listed;
+    }
+    WG_SYNC();
+    if (WG_THREAD == 0) {
+        const u32 tiles = s.wide_before[words] * p.tiles, lists = s.listed_before[words];
+        const u32 work = tiles + lists * WG_LIST_TILES;
+        u32 share = (work + WG_BLOCKS - 1) / WG_BLOCKS;
+        share = share > p.group ? share : p.group;
+        const u64 start = (u64)WG_BLOCK * share;
+        const u32 from = start < work ? (u32)start : work;
+        s.piece = {from, work - from > share ? from + share : work, tiles, lists};
     }
     WG_SYNC();
 }

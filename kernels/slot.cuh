@@ -136,3 +136,12 @@ struct TopToken {
     float logprob;
 };
 static_assert(sizeof(TopToken) == 8, "device::layout::TopToken");
+
+struct SlotArrays;  // advance.cuh
+
+// A token that is to move a slot on.
+struct Next {
+    const SlotArrays* arrays;
+    u32 slot;
+    u32 token;
+};

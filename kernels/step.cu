@@ -18,45 +18,45 @@ struct StepParams {
 };
 static_assert(sizeof(StepParams) == 168, "device::step::StepParams");
 
-// Moves the row's slot on by what was sampled, and writes the result; by all threads of the block. Not inlined: its
-// registers are not the scan's.
-WG_NOINLINE void finish_row(const SampleParams& p, const SlotArrays& arrays, u32 row, u32 slot, RowResult result) {
-    // Every thread has read what it needs of the slot.
+// Moves the slot of `sampled` on by its token, and writes the result; by all threads of the block. Not inlined, and
+// without arguments: its registers are not the scan's, nor do they wait in it.
+WG_NOINLINE void move_on() {
+    WG_SHARED(SampleShared, s);
+    // Every thread has read what it needs of the slot, and `sampled` has been written.
     WG_SYNC();
     if (WG_WARP != 0) return;
-    if (result.status == ROW_OK) {
-        const u32 verdict = advance_slot(arrays, slot, result.token);
+    const Sampled& row = s.sampled;
+    RowResult result = {0, 0.0f, row.status, 0};
+    if (row.status == ROW_OK) {
+        const u32 verdict = advance_slot(row.next);
         if (verdict != ADVANCE_OK) {
-            result = {0, 0.0f, verdict == ADVANCE_COUNTS_FULL ? ROW_COUNTS_FULL : ROW_ILLEGAL, 0};
+            result.status = verdict == ADVANCE_COUNTS_FULL ? ROW_COUNTS_FULL : ROW_ILLEGAL;
         } else {
-            const u32 status = slot_at(arrays, slot)->status;
-            result.finish = status == SLOT_RUNNING ? 0 : status;
+            const u32 status = slot_at(*row.next.arrays, row.next.slot)->status;
+            result = {row.next.token, row.logprob, ROW_OK, status == SLOT_RUNNING ? 0 : status};
         }
     }
-    if (WG_LANE == 0) ((RowResult*)p.results)[row] = result;
+    if (WG_LANE == 0) *row.to = result;
+}
+
+// Moves a row's slot on by what was sampled, and writes the result; by all threads of the block.
+WG_DEVICE void finish_row(SampleShared& s, const SampleParams& p, const SlotArrays& arrays, u32 row, u32 slot,
+                          const RowResult& result) {
+    // Nobody reads the last row any more: its readers were this thread's own warp, which has come to barriers since.
+    if (WG_THREAD == 0) {
+        s.sampled = {{&arrays, slot, result.token}, result.status, result.logprob, (RowResult*)p.results + row};
+    }
+    move_on();
 }
 
 template <u32 FORMAT>
 WG_DEVICE void step_batch(const StepParams& p, SampleShared& s) {
     run_batch<FORMAT>(p.sample, s, [&](u32 row, u32 slot, RowResult result) {
-        finish_row(p.sample, p.arrays, row, slot, result);
+        finish_row(s, p.sample, p.arrays, row, slot, result);
     });
 }
 
-WG_KERNEL(step_f32, StepParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
-    WG_SHARED(SampleShared, s);
-    step_batch<WG_F32>(p, s);
-}
-
-WG_KERNEL(step_f16, StepParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
-    WG_SHARED(SampleShared, s);
-    step_batch<WG_F16>(p, s);
-}
-
-WG_KERNEL(step_bf16, StepParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
-    WG_SHARED(SampleShared, s);
-    step_batch<WG_BF16>(p, s);
-}
+WG_FORMAT_KERNELS(step, StepParams, SampleShared, step_batch, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS)
 
 struct WholeStepParams {
     SampleParams sample;
@@ -88,21 +88,8 @@ WG_DEVICE void step_whole(const WholeStepParams& p, WholeShared& s) {
         const RowResult result = list ? sample_list<FORMAT>(p.sample, row, slot)
                                       : sample_wide<FORMAT>(p.sample, row, slot);
         // The next row begins with a barrier, or with words of its own in global memory.
-        finish_row(p.sample, p.legal.a, row, slot, result);
+        finish_row(s.sample, p.sample, p.legal.a, row, slot, result);
     }
 }
 
-WG_KERNEL(step_whole_f32, WholeStepParams, WALK_THREADS, 3) {
-    WG_SHARED(WholeShared, s);
-    step_whole<WG_F32>(p, s);
-}
-
-WG_KERNEL(step_whole_f16, WholeStepParams, WALK_THREADS, 3) {
-    WG_SHARED(WholeShared, s);
-    step_whole<WG_F16>(p, s);
-}
-
-WG_KERNEL(step_whole_bf16, WholeStepParams, WALK_THREADS, 3) {
-    WG_SHARED(WholeShared, s);
-    step_whole<WG_BF16>(p, s);
-}
+WG_FORMAT_KERNELS(step_whole, WholeStepParams, WholeShared, step_whole, WALK_THREADS, 3)

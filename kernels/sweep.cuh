@@ -6,31 +6,20 @@
 // Functions that are not inlined name the block's shared memory themselves: the compiler then knows it for shared.
 #pragma once
 
-#include "sample.cuh"
-
-// A row being finished, and what the whole block knows of it.
-struct Finishing {
-    Row row;
-    float row_max;
-    float scale;
-    u32 tiles;
-};
+#include "tile.cuh"
 
 // Bins of equal width, this many bits of probability in all below the row's maximum; the last takes the rest.
 #define WG_BIN_RANGE 40.0f
 
-// Which tokens of a row a sweep looks at: those at or above `cut`, in the bins from `bin_from` to `bin_to`,
-// whose rank agrees with `prefix` from bit `shift` on. All bits of a rank make 51.
-struct Filter {
-    u64 cut;
-    u64 prefix;
-    u32 shift;
-    u32 bin_from;
-    u32 bin_to;
-};
 #define WG_RANK_BITS (32u + WG_ID_BITS)
 
 WG_DEVICE Filter filter_all(u64 cut) { return {cut, 0, WG_RANK_BITS, 0, WG_BINS - 1}; }
+
+// Sets the filter of the sweep that comes next, which begins with a barrier; nobody reads the last one any more,
+// as every sweep ends with one.
+WG_DEVICE void set_filter(SampleShared& s, const Filter& filter) {
+    if (WG_THREAD == 0) s.finishing.filter = filter;
+}
 
 // The order without the bits that every id has set.
 WG_DEVICE u64 rank_of(u64 order) {
@@ -42,32 +31,35 @@ WG_DEVICE u32 bin_of(const Finishing& f, float z) {
     return x < (float)(WG_BINS - 1) ? (u32)x : WG_BINS - 1;
 }
 
-WG_DEVICE bool passes(const Finishing& f, const Filter& filter, float z, u32 id) {
+WG_DEVICE bool passes(const Finishing& f, float z, u32 id) {
+    const Filter& filter = f.filter;
     const u32 bin = bin_of(f, z);
     return bin >= filter.bin_from && bin <= filter.bin_to &&
            rank_of(order(z, id)) >> filter.shift == filter.prefix;
 }
 
 // The mass of one token of a wide row.
-WG_NOINLINE u64 token_mass(const Finishing& f, float z, u32 id) {
+WG_NOINLINE u64 token_mass(float z, u32 id) {
     WG_SHARED(SampleShared, s);
+    const Finishing& f = s.finishing;
     const float a = s.maxima[id >> WG_TILE_BITS];
     return mass(weight(z, a, f.scale), a, f.row_max, f.scale);
 }
 
 // Calls `visit(z, id)` for what the filter passes, each by one lane.
 template <u32 FORMAT, typename Visit>
-WG_DEVICE void sweep(SampleShared& s, const Finishing& f, const Filter& filter, Visit visit) {
-    float* stage = s.stage[WG_WARP];
-    const u32 least = (u32)(filter.cut >> 32);
+WG_DEVICE void sweep(SampleShared& s, Visit visit) {
+    const Finishing& f = s.finishing;
+    const float* stage = s.stage[WG_WARP];
+#pragma unroll 1
     for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_WARPS) {
-        if (key(s.maxima[tile]) < least) continue;
-        stage_tile<FORMAT>(f.row, tile, filter.cut, stage);
+        if (key(s.maxima[tile]) < (u32)(f.filter.cut >> 32)) continue;
+        stage_tile<FORMAT>(tile, f.filter.cut);
 #pragma unroll 4
         for (u32 i = 0; i < 32; i++) {
             const float z = stage[i * 32 + WG_LANE];
             const u32 id = tile * WG_TILE + i * 32 + WG_LANE;
-            if (z > WG_ILLEGAL && passes(f, filter, z, id)) visit(z, id);
+            if (z > WG_ILLEGAL && passes(f, z, id)) visit(z, id);
         }
     }
 }
@@ -75,12 +67,12 @@ WG_DEVICE void sweep(SampleShared& s, const Finishing& f, const Filter& filter, 
 // Puts the orders of what the filter passes into `orders`, in no order; their number, or more than
 // WG_RANKED_CAP (and a list of no use) if they are too many.
 template <u32 FORMAT>
-WG_NOINLINE u32 collect(const Finishing& f, const Filter& filter) {
+WG_NOINLINE u32 collect() {
     WG_SHARED(SampleShared, s);
     WG_SYNC();
     if (WG_THREAD == 0) s.block.count = 0;
     WG_SYNC();
-    sweep<FORMAT>(s, f, filter, [&](float z, u32 id) {
+    sweep<FORMAT>(s, [&](float z, u32 id) {
         if (*(volatile u32*)&s.block.count > WG_RANKED_CAP) return;
         const u32 at = wg_atomic_add(&s.block.count, 1);
         if (at < WG_RANKED_CAP) s.orders[at] = order(z, id);
@@ -94,7 +86,7 @@ WG_NOINLINE u32 collect(const Finishing& f, const Filter& filter) {
 // Fills the histogram with the mass (or the number, if not `by_mass`) of what the filter passes: by bin of
 // distance while the filter knows no prefix, then by the next digit of the rank, greatest first.
 template <u32 FORMAT>
-WG_NOINLINE void fill_histogram(const Finishing& f, const Filter& filter, u32 digit_shift, bool by_mass) {
+WG_NOINLINE void fill_histogram(u32 digit_shift, bool by_mass) {
     WG_SHARED(SampleShared, s);
     WG_SYNC();
 #pragma unroll 1
@@ -103,14 +95,26 @@ WG_NOINLINE void fill_histogram(const Finishing& f, const Filter& filter, u32 di
         s.histogram.counts[i] = 0;
     }
     WG_SYNC();
-    sweep<FORMAT>(s, f, filter, [&](float z, u32 id) {
+    sweep<FORMAT>(s, [&](float z, u32 id) {
         const u32 bin = digit_shift == WG_RANK_BITS
-                            ? bin_of(f, z)
+                            ? bin_of(s.finishing, z)
                             : WG_BINS - 1 - ((u32)(rank_of(order(z, id)) >> digit_shift) & (WG_BINS - 1));
-        wg_atomic_add64(&s.histogram.sums[bin], by_mass ? token_mass(f, z, id) : 1);
+        wg_atomic_add64(&s.histogram.sums[bin], by_mass ? token_mass(z, id) : 1);
         wg_atomic_add(&s.histogram.counts[bin], 1);
     });
     WG_SYNC();
+}
+
+// Narrows a filter to a bin of the histogram that was filled with digits from bit `shift` on. Only the thread that
+// sets filters asks for what is in it.
+WG_DEVICE void narrow(Filter& filter, u32 shift, u32 bin) {
+    if (shift == WG_RANK_BITS) {
+        filter.bin_from = filter.bin_to = bin;
+        return;
+    }
+    const u32 bits = filter.shift - shift;
+    filter.prefix = filter.prefix << bits | ((WG_BINS - 1 - bin) & ((1u << bits) - 1));
+    filter.shift = shift;
 }
 
 // The order of the first token, from the greatest down, at which the running mass (or number) of what `cut`
@@ -119,49 +123,42 @@ WG_NOINLINE void fill_histogram(const Finishing& f, const Filter& filter, u32 di
 // Bins of distance first, then digits of the rank inside the bin that matters, until what is left of it can
 // be ranked as a list.
 template <u32 FORMAT>
-WG_NOINLINE u64 find_cut(const Finishing& f, u64 cut, u64 enough, bool by_mass) {
+WG_NOINLINE u64 find_cut(u64 cut, u64 enough, bool by_mass) {
     WG_SHARED(SampleShared, s);
-    Filter filter = filter_all(cut);
+    set_filter(s, filter_all(cut));
     u32 shift = WG_RANK_BITS;
     while (true) {
-        fill_histogram<FORMAT>(f, filter, shift, by_mass);
+        fill_histogram<FORMAT>(shift, by_mass);
         const Histogram& h = s.histogram;
         const Found bin = walk_to_sum(s.block, WG_BINS, [&](u32 i) { return h.sums[i]; }, enough);
-        if (bin.index == WG_BINS) return cut;
+        // There is less than `enough`, so no list of it will be wanted: a barrier comes before the next filter.
+        if (bin.index == WG_BINS) return s.finishing.filter.cut;
         enough -= bin.before;
         const u32 count = h.counts[bin.index];
-        if (shift == WG_RANK_BITS) {
-            filter.bin_from = filter.bin_to = bin.index;
-        } else {
-            const u32 bits = filter.shift - shift;
-            filter.prefix = filter.prefix << bits | ((WG_BINS - 1 - bin.index) & ((1u << bits) - 1));
-            filter.shift = shift;
-        }
+        if (WG_THREAD == 0) narrow(s.finishing.filter, shift, bin.index);
         if (count <= WG_RANKED_CAP) break;
         shift = shift > 9 ? shift - 9 : 0;
     }
-    const u32 count = collect<FORMAT>(f, filter);
+    const u32 count = collect<FORMAT>();
     sort_orders(s.orders, count);
     const Found last = walk_to_sum(
         s.block, count,
-        [&](u32 i) {
-            return by_mass ? token_mass(f, order_logit(s.orders[i]), order_id(s.orders[i])) : 1ull;
-        },
-        enough);
+        [&](u32 i) { return by_mass ? token_mass(order_logit(s.orders[i]), order_id(s.orders[i])) : 1ull; }, enough);
     return s.orders[last.index];
 }
 
 // Sets `sums` to the weights that a cut keeps, tile by tile.
 template <u32 FORMAT>
-WG_NOINLINE void sum_kept(const Finishing& f, u64 cut) {
+WG_NOINLINE void sum_kept(u64 cut) {
     WG_SHARED(SampleShared, s);
+    const Finishing& f = s.finishing;
     WG_SYNC();
-    float* stage = s.stage[WG_WARP];
+    const float* stage = s.stage[WG_WARP];
     for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_WARPS) {
         u64 sum = 0;
         const float max = s.maxima[tile];
         if (key(max) >= (u32)(cut >> 32)) {
-            stage_tile<FORMAT>(f.row, tile, cut, stage);
+            stage_tile<FORMAT>(tile, cut);
 #pragma unroll 4
             for (u32 i = 0; i < 32; i++) sum += weight(stage[i * 32 + WG_LANE], max, f.scale);
             sum = warp_add(sum);

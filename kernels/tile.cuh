@@ -1,9 +1,9 @@
-// One tile, one warp, one record (src/sampling/tile.rs).
+// One tile, one warp, one record (src/sampling/tile.rs), and any tile into shared memory.
 //
 // Instructions per logit, counted in SASS: see docs/KERNELS.md.
 #pragma once
 
-#include "logits.cuh"
+#include "sample.cuh"
 
 // Sum of the weights of 32 logits a lane; none is above `a`. Three weights fit 32 bits, so the carry is
 // taken once in three.
@@ -23,14 +23,53 @@ WG_DEVICE u64 warp_add(u64 v) {
     return ((u64)high << 26) + low;
 }
 
+// Reads a tile of the warp's row (`rows`), by the warp, into its stage [1024]: canonical logits, -inf for what is illegal, past the width, or
+// below `cut` in the row's order. Loads are 128 or 64 bytes a warp, 8 in flight. Lane l writes what is at l + 32 i; a
+// warp that reads it back in the same way needs no barrier.
+template <u32 FORMAT>
+WG_NOINLINE void stage_tile(u32 tile, u64 cut) {
+    WG_SHARED(SampleShared, s);
+    const Row& row = s.rows[WG_WARP];
+    float* to = s.stage[WG_WARP];
+    const u32 first = tile * WG_TILE + WG_LANE;
+#pragma unroll 1
+    for (u32 part = 0; part < 4; part++) {
+        float z[8];
+#pragma unroll
+        for (u32 i = 0; i < 8; i++) {
+            const u32 id = first + (part * 8 + i) * 32;
+            bool legal = id < row.width;
+            if (legal && row.mask != nullptr) legal = (row.mask[id / 32] >> WG_LANE & 1) != 0;
+            z[i] = legal ? read_logit<FORMAT>(row.logits, id) : WG_ILLEGAL;
+        }
+#pragma unroll
+        for (u32 i = 0; i < 8; i++) {
+            const u32 id = first + (part * 8 + i) * 32;
+            z[i] = canonical(z[i]);
+            to[(part * 8 + i) * 32 + WG_LANE] = row.adjust != nullptr || order(z[i], id) >= cut ? z[i] : WG_ILLEGAL;
+        }
+    }
+    if (row.adjust == nullptr) return;
+    // By itself, so that no logit waits in a register while another is adjusted. A lane reads what it wrote.
+#pragma unroll 1
+    for (u32 i = 0; i < 32; i++) {
+        const u32 id = first + i * 32;
+        float z = to[i * 32 + WG_LANE];
+        if (z > WG_ILLEGAL && (adjust_bitmap(row.adjust)[id / 32] >> WG_LANE & 1) != 0) {
+            z = adjusted(z, row.adjust, id, *row.params);
+        }
+        to[i * 32 + WG_LANE] = order(z, id) >= cut ? z : WG_ILLEGAL;
+    }
+}
+
 // The record of a tile over its legal logits, with the sum if `weigh`. `stage` is the warp's own [1024].
 template <u32 FORMAT>
-WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, float* stage) {
+WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, const float* stage) {
     float z[32];
     if (is_plain(row, tile)) {
         load_tile<FORMAT>(row, tile, z);
     } else {
-        stage_tile<FORMAT>(row, tile, WG_CUT_NONE, stage);
+        stage_tile<FORMAT>(tile, WG_CUT_NONE);
 #pragma unroll
         for (u32 i = 0; i < 32; i++) z[i] = stage[i * 32 + WG_LANE];
     }

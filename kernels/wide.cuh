@@ -11,14 +11,15 @@ struct Chosen {
 
 // The first id whose logit is the row's greatest.
 template <u32 FORMAT>
-WG_DEVICE Chosen choose_greatest(SampleShared& s, const Finishing& f) {
+WG_DEVICE Chosen choose_greatest(SampleShared& s) {
+    const Finishing& f = s.finishing;
     u32 first = 0;  // counted from the end, so that the greatest is the first tile
     for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) {
         if (s.maxima[t] == f.row_max && f.tiles - t > first) first = f.tiles - t;
     }
     const u32 tile = f.tiles - block_max(s.block, first);
     if (WG_WARP == 0) {
-        stage_tile<FORMAT>(f.row, tile, WG_CUT_NONE, s.stage[0]);
+        stage_tile<FORMAT>(tile, WG_CUT_NONE);
         u32 at = WG_TILE;
 #pragma unroll 4
         for (u32 i = 0; i < 32; i++) {
@@ -33,10 +34,11 @@ WG_DEVICE Chosen choose_greatest(SampleShared& s, const Finishing& f) {
 
 // Draws a tile by its mass, then a token of it, in id order, by its weight.
 template <u32 FORMAT>
-WG_DEVICE Chosen choose_drawn(SampleShared& s, const Finishing& f, u64 cut, Draw draw) {
+WG_DEVICE Chosen choose_drawn(SampleShared& s, u64 cut, Draw draw) {
+    const Finishing& f = s.finishing;
     const Found tile = pick(
         s.block, f.tiles, [&](u32 t) { return mass(s.sums[t], s.maxima[t], f.row_max, f.scale); }, draw.tile);
-    if (WG_WARP == 0) stage_tile<FORMAT>(f.row, tile.index, cut, s.stage[0]);
+    if (WG_WARP == 0) stage_tile<FORMAT>(tile.index, cut);
     WG_SYNC();
     const float a = s.maxima[tile.index];
     const Found token = pick(
@@ -45,13 +47,14 @@ WG_DEVICE Chosen choose_drawn(SampleShared& s, const Finishing& f, u64 cut, Draw
 }
 
 // Writes the likeliest `wanted` tokens of a row, which stand in `orders`, `count` of them.
-WG_DEVICE void write_tops(const SampleParams& p, const u64* orders, u32 row, u32 count, u32 wanted, float row_max,
-                          float scale, float log2_total) {
+WG_DEVICE void write_tops(const SampleParams& p, const u64* orders, u32 row, u32 count, u32 wanted,
+                          float log2_total) {
+    WG_SHARED(SampleShared, s);
     if (WG_THREAD >= WG_TOP_MAX) return;
     TopToken top = {WG_INACTIVE, 0.0f};
     if (WG_THREAD < wanted && WG_THREAD < count) {
         const u64 order = orders[WG_THREAD];
-        top = {order_id(order), log_probability(order_logit(order), row_max, scale, log2_total)};
+        top = {order_id(order), log_probability(order_logit(order), s.finishing.row_max, s.finishing.scale, log2_total)};
     }
     ((TopToken*)p.tops)[(u64)row * WG_TOP_MAX + WG_THREAD] = top;
 }
@@ -68,39 +71,45 @@ WG_NOINLINE RowResult sample_wide(const SampleParams& p, u32 row, u32 slot_index
     WG_SHARED(SampleShared, s);
     const Slot* slot = (const Slot*)p.slots + slot_index;
     const bool bitmap = ((const LegalHead*)p.legal_heads)[slot_index].kind == LEGAL_BITMAP;
-    Finishing f = {make_row<FORMAT>(p, row, slot_index, bitmap), 0.0f, slot->params.scale, p.tiles};
+    // Nobody reads the last row's any more; block_max has a barrier before anybody reads this one's.
+    if (WG_LANE == 0) s.rows[WG_WARP] = make_row<FORMAT>(p, row, slot_index, bitmap);
     const u8* records = (const u8*)p.records + (u64)row * p.tiles * sizeof(TileRecord);
     u32 best = 0;
-    for (u32 t = WG_THREAD; t < f.tiles; t += WG_THREADS) {
+    for (u32 t = WG_THREAD; t < p.tiles; t += WG_THREADS) {
         const wg_u4 raw = wg_volatile_load((const wg_u4*)records + t);
         s.sums[t] = (u64)raw.y << 32 | raw.x;
         s.maxima[t] = wg_float(raw.z);
         best = key(s.maxima[t]) > best ? key(s.maxima[t]) : best;
     }
     best = block_max(s.block, best);
-    f.row_max = key_to_f32(best);
+    Finishing& f = s.finishing;
+    if (WG_THREAD == 0) {
+        f.row_max = key_to_f32(best);
+        f.scale = slot->params.scale;
+        f.tiles = p.tiles;
+    }
+    WG_SYNC();
     if (slot->status != SLOT_RUNNING) return {0, 0.0f, ROW_NOT_RUNNING, 0};
     if (best == 0) return {0, 0.0f, ROW_NO_LEGAL_TOKEN, 0};
 
     const bool logprob = (slot->flags & WG_FLAG_LOGPROB) != 0;
-    const float log2_total = logprob ? log2_of_mass(row_mass(f)) : 0.0f;
+    const float log2_total = logprob ? log2_of_mass(row_mass()) : 0.0f;
     const u32 tops = tops_wanted(p, slot);
     if (tops > 0) {
-        u64 cut = WG_CUT_NONE;
-        const u32 count = rank_best<FORMAT>(f, tops, cut);
-        write_tops(p, s.orders, row, count, tops, f.row_max, f.scale, log2_total);
+        const u32 count = rank_best<FORMAT>(tops, WG_CUT_NONE).listed;
+        write_tops(p, s.orders, row, count, tops, log2_total);
     }
     const RowParams& params = slot->params;
     Chosen chosen;
     if (params.greedy != 0) {
-        chosen = choose_greatest<FORMAT>(s, f);
+        chosen = choose_greatest<FORMAT>(s);
     } else {
         const u32 top_k = effective_top_k(params, p.width);
-        Kept kept = {WG_CUT_NONE, 0};
+        u64 cut = WG_CUT_NONE;
         if (top_k != WG_TOP_K_OFF || params.min_p_log2 > WG_ILLEGAL || params.top_p != WG_TOP_P_OFF) {
-            kept = truncate<FORMAT>(f, top_k, params.min_p_log2, params.top_p);
+            cut = truncate<FORMAT>(top_k, params.min_p_log2, params.top_p);
         }
-        chosen = choose_drawn<FORMAT>(s, f, kept.cut, make_draw(slot->seed, slot->position, slot->stream));
+        chosen = choose_drawn<FORMAT>(s, cut, make_draw(slot->seed, slot->position, slot->stream));
     }
     const float ln = logprob ? log_probability(chosen.logit, f.row_max, f.scale, log2_total) : 0.0f;
     return {chosen.token, ln, ROW_OK, 0};

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Compiles every kernel for real GPUs, without one, and compares what comes out with scripts/kernels.baseline:
 # registers, shared memory, stack, spills, and SASS instructions per element of the lines marked `// hot: NAME N`.
-# Growth fails; `--accept` writes the baseline anew. Python and a network (once) are all it needs: nvcc and the
-# disassembler come from the package registry into target/nvcc.
+# Growth fails; `--accept` writes the baseline anew. A spill where there was none fails even then, unless
+# `--accept-spills` is added. Python and a network (once) are all it needs: nvcc and the disassembler come from the
+# package registry into target/nvcc.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

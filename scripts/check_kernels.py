@@ -133,15 +133,22 @@ def main():
         print(f"{kernel:24} {arch:7}{numbers}  {', '.join(hot)}")
 
     path = pathlib.Path(baseline_file)
-    lines = [f"{a} {k} {w} {v}" for (a, k, w), v in sorted(measured.items())]
-    if "--accept" in options:
-        path.write_text("# Written by scripts/check-kernels.sh --accept.\n" + "\n".join(lines) + "\n")
-        return
     before = {}
     for line in path.read_text().splitlines():
         if line and not line.startswith("#"):
             arch, kernel, what, value = line.split()
             before[arch, kernel, what] = float(value)
+    # Accepting numbers in passing is no way to bring spills back.
+    spilled = [k for k, v in measured.items() if k[2] == "spills" and v > 0 and before.get(k, 0) == 0]
+    for key in spilled:
+        print(f"{' '.join(key)}: {measured[key]} bytes, was 0", file=sys.stderr)
+    if spilled and "--accept-spills" not in options:
+        sys.exit("kernels spill registers that did not; if that has to be: scripts/check-kernels.sh --accept --accept-spills")
+
+    lines = [f"{a} {k} {w} {v}" for (a, k, w), v in sorted(measured.items())]
+    if "--accept" in options:
+        path.write_text("# Written by scripts/check-kernels.sh --accept.\n" + "\n".join(lines) + "\n")
+        return
     worse, better = [], []
     for key, value in measured.items():
         was = before.get(key)

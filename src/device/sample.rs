@@ -17,7 +17,7 @@ pub const MAX_WIDTH: usize = 512 * TILE;
 pub const THREADS: u32 = 256;
 
 /// Shared memory of a block: `sizeof(SampleShared)`.
-pub const SHARED: u32 = 48_248;
+pub const SHARED: u32 = 48_664;
 
 /// A row of a list costs about as much of a block's time as this many tiles.
 const LIST_TILES: usize = 8;

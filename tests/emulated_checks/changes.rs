@@ -24,7 +24,7 @@ pub const CHANGES: &[Change] = &[
         "complete = «wg_atomic_add(ticket, own) + own == p.tiles»;",
         "wg_atomic_add(ticket, own) + own + 1 >= p.tiles",
     ),
-    change("logits.cuh", "a tile reads beyond the row", "bool legal = «id < row.width»;", "true"),
+    change("tile.cuh", "a tile reads beyond the row", "bool legal = «id < row.width»;", "true"),
     change(
         "order.cuh",
         "ties go to the higher id",
@@ -54,7 +54,7 @@ pub const CHANGES: &[Change] = &[
     change(
         "truncate.cuh",
         "top-k beyond a list is taken for a list",
-        "«if (k > WG_RANKED_CAP) return 0;»",
+        "«if (k > WG_RANKED_CAP) return {cut, 0};»",
         "",
     ),
     change(
@@ -66,16 +66,11 @@ pub const CHANGES: &[Change] = &[
     change(
         "truncate.cuh",
         "top-p asks for one unit of mass more",
-        "    const u64 enough = «enough_mass(row_mass(f), top_p)»;\n    if (kept.listed > 0) {",
-        "enough_mass(row_mass(f), top_p) + 1",
+        "    const u64 enough = «enough_mass(row_mass(), top_p)»;\n    if (kept.listed > 0) {",
+        "enough_mass(row_mass(), top_p) + 1",
     ),
     change("list.cuh", "a list is not grouped by tile", "l.heads[i] = «low»;", "0u"),
-    change(
-        "step.cu",
-        "a stop token's finish is not reported",
-        "«result.finish = status == SLOT_RUNNING ? 0 : status;»",
-        "",
-    ),
+    change("step.cu", "a stop token's finish is not reported", "«status == SLOT_RUNNING ? 0 : status»", "0"),
     // The automaton.
     change(
         "automaton.cuh",
@@ -117,7 +112,7 @@ pub const CHANGES: &[Change] = &[
     change(
         "advance.cuh",
         "a stop token may come in the middle",
-        "if (constrained && «!is_complete(g, levels, p.c)») return ADVANCE_ILLEGAL;",
+        "if (constrained && «!completes(g, levels, p.c)») return ADVANCE_ILLEGAL;",
         "false",
     ),
     change(
@@ -132,12 +127,17 @@ pub const CHANGES: &[Change] = &[
         "p.status = «SLOT_COMPLETE»;",
         "SLOT_LENGTH",
     ),
-    change("advance.cuh", "a stop token is counted", "if (verdict == ADVANCE_OK && «!stopped» &&", "true"),
+    change(
+        "advance.cuh",
+        "a stop token is counted",
+        "if (verdict == ADVANCE_OK && «moved.stopped == 0») {",
+        "true",
+    ),
     change(
         "advance.cuh",
         "one level that a token opened is not kept",
-        "if («floor < new_depth») copy_levels",
-        "floor + 1 < new_depth",
+        "if («floor < depth») copy_levels",
+        "floor + 1 < depth",
     ),
     change(
         "advance.cuh",

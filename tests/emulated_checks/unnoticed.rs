@@ -43,10 +43,6 @@ pub const UNNOTICED: &[(&str, &str)] = &[
         "the sums were last read before a barrier, and the maxima are read behind the next one",
     ),
     ("list.cuh sample_list 1", "write_tops reads with each thread only what that thread wrote"),
-    (
-        "step.cu finish_row 1",
-        "other warps may then read a slot that is being moved, but only for results that nobody writes down",
-    ),
     ("sweep.cuh collect 1", "its callers come from a barrier"),
     ("sweep.cuh collect 4", "`count` is written again behind another barrier"),
     ("sweep.cuh sum_kept 1", "its callers come from a barrier"),

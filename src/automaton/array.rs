@@ -24,10 +24,10 @@ impl Explorer<'_> {
     pub fn array_settle(&mut self, f: Formula, index: u32) -> Formula {
         let ir = self.ir;
         self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Array(node) => {
+            Atom::Array { node, holds } => {
                 let Node::Array(a) = ir.node(node) else { unreachable!() };
-                let rest = a.prefix.iter().skip(index as usize).chain([&a.rest]);
-                if rest.map(|&n| ir.resolve(n)).all(|n| n == TRUE) { ALWAYS } else { formulas.atom(atom) }
+                let mut rest = a.prefix.iter().skip(index as usize).chain([&a.rest]);
+                if rest.all(|&n| ir.resolve(n) == TRUE) { holds.into() } else { formulas.atom(atom) }
             }
             other => formulas.atom(other),
         })
@@ -35,34 +35,23 @@ impl Explorer<'_> {
 
     /// The entries after item `index`, with the item's verdicts open.
     fn read_item(&mut self, verdicts: &[Formula], index: u32) -> Result<Rc<[Formula]>> {
-        let mut nodes = Vec::new();
+        let mut atoms = Vec::new();
         for &f in verdicts {
             self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Array(node) = atom {
-                    nodes.push(node);
+                if !matches!(atom, Atom::Count(_)) && !atoms.contains(&atom) {
+                    atoms.push(atom);
                 }
             });
         }
-        let mut after = Vec::with_capacity(nodes.len());
-        for &node in &nodes {
-            let a = self.array_assertion(node);
-            let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
-            let f = self.value(item, 0)?;
-            let atom = self.formulas.atom(Atom::Array(node));
-            after.push(match f {
-                NEVER => NEVER,
-                ALWAYS => atom,
-                f => {
-                    let verdict = self.formulas.atom(Atom::Verdict(f));
-                    self.formulas.and([atom, verdict])
-                }
-            });
+        let mut after = Vec::with_capacity(atoms.len());
+        for &atom in &atoms {
+            after.push(self.after_item(atom, index)?);
         }
         let mut result = Vec::with_capacity(verdicts.len());
         for &f in verdicts {
-            let f = self.formulas.map(f, &mut |formulas, atom| match atom {
-                Atom::Array(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
-                other => formulas.atom(other),
+            let f = self.formulas.map(f, &mut |formulas, atom| match atoms.iter().position(|&a| a == atom) {
+                Some(at) => after[at],
+                None => formulas.atom(atom),
             });
             let f = self.array_settle(f, index + 1);
             result.push(self.group(f));
@@ -70,12 +59,53 @@ impl Explorer<'_> {
         Ok(result.into())
     }
 
+    /// What is left of an atom after item `index`, whose verdict is open.
+    fn after_item(&mut self, atom: Atom, index: u32) -> Result<Formula> {
+        let now = self.formulas.atom(atom);
+        match atom {
+            Atom::Array { node, holds } => {
+                let a = self.array_assertion(node);
+                let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
+                let verdict = self.verdict(item, holds)?;
+                Ok(if holds { self.formulas.and([now, verdict]) } else { self.formulas.or([now, verdict]) })
+            }
+            Atom::Least { node, items } => {
+                let verdict = self.verdict(node, true)?;
+                let fewer = match items {
+                    1 => ALWAYS,
+                    _ => self.formulas.atom(Atom::Least { node, items: items - 1 }),
+                };
+                let counted = self.formulas.and([verdict, fewer]);
+                Ok(self.formulas.or([now, counted]))
+            }
+            Atom::Most { node, items } => {
+                let verdict = self.verdict(node, false)?;
+                let fewer = match items {
+                    0 => NEVER,
+                    _ => self.formulas.atom(Atom::Most { node, items: items - 1 }),
+                };
+                let counted = self.formulas.or([verdict, fewer]);
+                Ok(self.formulas.and([now, counted]))
+            }
+            other => unreachable!("{other:?} is no atom of an array"),
+        }
+    }
+
+    /// That the value to come satisfies a node, or does not.
+    pub fn verdict(&mut self, node: NodeId, holds: bool) -> Result<Formula> {
+        let f = self.value(node, holds)?;
+        Ok(match f.constant() {
+            Some(b) => b.into(),
+            None => self.formulas.atom(Atom::Verdict(f)),
+        })
+    }
+
     /// The item number from which on all are treated alike.
     fn saturation(&self, frame: FrameId) -> u32 {
         let mut longest = 0;
         for &f in &self.frames[frame as usize].key.entries {
             self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Array(node) = atom {
+                if let Atom::Array { node, .. } = atom {
                     longest = longest.max(self.array_assertion(node).prefix.len() as u32);
                 }
             });
@@ -166,16 +196,25 @@ impl Explorer<'_> {
 
     fn without_items(&mut self, f: Formula) -> Formula {
         self.formulas.map(f, &mut |_, atom| match atom {
-            Atom::Array(_) => ALWAYS,
             Atom::Count(range) => (range.min == 0).into(),
-            other => unreachable!("{other:?} is no atom of an array"),
+            other => holds_at_end(other).into(),
         })
     }
 
     fn items_ended(&mut self, f: Formula) -> Formula {
         self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Array(_) => ALWAYS,
-            other => formulas.atom(other),
+            Atom::Count(_) => formulas.atom(atom),
+            other => holds_at_end(other).into(),
         })
+    }
+}
+
+/// Whether an atom that is not decided by then holds at the end of its array.
+fn holds_at_end(atom: Atom) -> bool {
+    match atom {
+        Atom::Array { holds, .. } => holds,
+        Atom::Least { .. } => false,
+        Atom::Most { .. } => true,
+        other => unreachable!("{other:?} is no atom of an array"),
     }
 }

@@ -75,6 +75,11 @@ impl Costs {
         }
     }
 
+    /// Whether the frame, entered at `start`, is known to be finished within some number of tokens.
+    pub fn is_known(&self, trim: &Trim, start: RawId) -> bool {
+        self.amount(trim, start, 0).base != UNKNOWN && self.all_missing.is_none_or(|a| a.base != UNKNOWN)
+    }
+
     pub fn amount(&self, trim: &Trim, state: RawId, region: usize) -> Amount {
         self.amounts[trim.at(state, region)]
     }

@@ -209,12 +209,15 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
                         }
                     }
                     Edge::Enter { site, .. } => {
-                        let to = t.x.sites[site as usize].targets.first().copied().flatten();
-                        let entry = trim.entries[&(site, 0)].last();
-                        if let (Some(to), Some(&(_, child))) = (to, entry) {
+                        let targets = &t.x.sites[site as usize].targets;
+                        if let Some(&(_, child)) = trim.entries[&(site, 0)].last() {
                             let rest = through(t, trim, costs, all, site, child, 0, Some((lo, hi)));
+                            let outcomes = t.trims[child].useful.iter();
+                            let after = outcomes.filter_map(|&o| targets.get(o as usize).copied().flatten());
                             // The key itself is one level.
-                            here.open(need(to).max(1), rest);
+                            if let Some(least) = after.map(need).min() {
+                                here.open(least.max(1), rest);
+                            }
                         }
                     }
                     _ => {}

@@ -12,9 +12,15 @@
 //! orders and the names it has skipped. Which of n such tracks are left is 2^n states, so of more than
 //! [`MAX_FOLLOWED`] one that holds is followed alone ([`ObjectData::entry`]).
 //!
+//! What is judged for violating an assertion (`not`, `oneOf`, `if`) has no order of its own: if there is any such
+//! in a frame, all its entries have one shape, with one merged order, and only verdicts differ.
+//!
+//! Names that are not declared may be judged themselves (`names`), before what they name.
+//!
 //! With free key order there is no position; a register of seen keys, one bit a name, says what may
 //! still come and what is missing.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -61,13 +67,12 @@ pub(crate) struct Shape {
 
 /// How one assertion sees the names of a shape.
 struct View {
-    /// Per position the schema of the name.
-    schemas: Vec<NodeId>,
+    /// Per position the schemas of the name.
+    schemas: Vec<Rc<[NodeId]>>,
     /// Per position, and one beyond: the first position from there on whose name is required.
     next_required: Vec<u32>,
     /// Per position, and one beyond: nothing from there on can violate the assertion.
     settled: Vec<bool>,
-    additional: NodeId,
 }
 
 /// A key as a track sees it.
@@ -86,6 +91,10 @@ pub(crate) struct ObjectData {
     pub shapes: Vec<Shape>,
     pub tries: Tries,
     pub tracks: Vec<Track>,
+    /// What undeclared names are judged for: that they satisfy a node, or do not.
+    pub conditions: Vec<(NodeId, bool)>,
+    /// Whether members are counted.
+    pub counts: bool,
     track_ids: FxHashMap<Track, u32>,
     trie_of: FxHashMap<Track, TrieId>,
 }
@@ -124,7 +133,7 @@ const MAX_FOLLOWED: usize = 4;
 const MAX_COMBINATIONS: usize = 256;
 
 impl Explorer<'_> {
-    fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
+    pub fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
         match self.ir.node(node) {
             Node::Object(o) => o,
             other => unreachable!("object atoms name object assertions, not {other:?}"),
@@ -149,6 +158,19 @@ impl Explorer<'_> {
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
         for &entry in &key.entries {
+            self.formulas.atoms(entry, &mut |atom| data.counts |= matches!(atom, Atom::Count(_)));
+        }
+        if key.entries.iter().any(|&entry| self.is_negative(entry)) {
+            let nodes = self.merged_order(&key.entries)?;
+            let names = self.names(&nodes, &mut data, &mut name_ids);
+            let shape = self.shape(nodes, names, &name_ids, false)?;
+            data.shapes.push(shape);
+            for &entry in &key.entries {
+                let (_, f) = self.take_order(entry);
+                entries.push(vec![(data.shapes.len() as u32 - 1, f)]);
+            }
+        }
+        for &entry in &key.entries[entries.len()..] {
             let alternatives: Vec<Formula> = match self.formulas.node(entry) {
                 F::Or(list) => list.to_vec(),
                 _ => vec![entry],
@@ -176,7 +198,8 @@ impl Explorer<'_> {
             let mut tracks = Vec::with_capacity(orders.len());
             for order in orders {
                 let f = self.formulas.or(order.formulas);
-                data.shapes.push(self.shape(order.nodes, order.names, &name_ids, commits));
+                let shape = self.shape(order.nodes, order.names, &name_ids, commits)?;
+                data.shapes.push(shape);
                 tracks.push((data.shapes.len() as u32 - 1, f));
             }
             entries.push(tracks);
@@ -189,6 +212,14 @@ impl Explorer<'_> {
                     data.names.len()
                 ),
             ));
+        }
+        for node in data.shapes.iter().flat_map(|s| &s.nodes) {
+            for pattern in self.object_assertion(*node).patterns.iter() {
+                let name = self.ir.resolve(pattern.name);
+                if !data.conditions.contains(&(name, true)) {
+                    data.conditions.extend([(name, true), (name, false)]);
+                }
+            }
         }
         self.frames[frame as usize].object = Some(data);
         let mut start = Vec::with_capacity(entries.len() + 1);
@@ -209,6 +240,32 @@ impl Explorer<'_> {
             start.push([any].into());
         }
         Ok(start.into())
+    }
+
+    /// The assertions of all entries, in one order: those that nothing is required to satisfy last.
+    fn merged_order(&self, entries: &[Formula]) -> Result<Vec<NodeId>> {
+        let (mut positive, mut nodes) = (FxHashSet::default(), Vec::new());
+        for &entry in entries {
+            self.formulas.atoms(entry, &mut |atom| {
+                if let Atom::Object { node, holds: true } = atom {
+                    positive.insert(node);
+                }
+            });
+            nodes.extend(self.order_of(entry, &[]));
+        }
+        let mut seen = FxHashSet::default();
+        nodes.retain(|&node| seen.insert(node));
+        if self.any_order() {
+            let negative = nodes.iter().find(|n| !positive.contains(n)).or(nodes.first());
+            let pointer = negative.map_or("", |n| &self.ir.pointers[n.0 as usize]);
+            return Err(Error::at(
+                ErrorKind::UnsupportedKeyword,
+                pointer,
+                "whether an object violates this is not decided with free key order; use key order `schema`",
+            ));
+        }
+        let (first, last): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|n| positive.contains(n));
+        Ok(first.into_iter().chain(last).collect())
     }
 
     /// The names that assertions declare, in order: those merely required last.
@@ -234,48 +291,73 @@ impl Explorer<'_> {
     }
 
     fn shape(
-        &self,
+        &mut self,
         nodes: Vec<NodeId>,
         names: Vec<u32>,
         ids: &FxHashMap<Arc<str>, u32>,
         commits: bool,
-    ) -> Shape {
+    ) -> Result<Shape> {
         let position: FxHashMap<u32, u32> = names.iter().zip(0..).map(|(&name, at)| (name, at)).collect();
-        let views = nodes.iter().map(|&node| (node, self.view(node, &names, ids, &position))).collect();
-        Shape { names, nodes, views, commits }
+        let by_id: FxHashMap<u32, &Arc<str>> = ids.iter().map(|(name, &id)| (id, name)).collect();
+        let spelled: Vec<&Arc<str>> = names.iter().map(|id| by_id[id]).collect();
+        let mut views = FxHashMap::default();
+        for &node in &nodes {
+            views.insert(node, self.view(node, &spelled, ids, &position)?);
+        }
+        Ok(Shape { names, nodes, views, commits })
     }
 
     fn view(
-        &self,
+        &mut self,
         node: NodeId,
-        names: &[u32],
+        names: &[&Arc<str>],
         ids: &FxHashMap<Arc<str>, u32>,
         position: &FxHashMap<u32, u32>,
-    ) -> View {
-        let o = self.object_assertion(node);
+    ) -> Result<View> {
+        let ir = self.ir;
+        let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
         let n = names.len();
-        let mut schemas = vec![o.additional; n];
+        let mut own: Vec<Option<NodeId>> = vec![None; n];
         let mut required = vec![false; n];
-        for p in &o.properties {
+        for (i, p) in o.properties.iter().enumerate() {
             let at = position[&ids[&p.name]] as usize;
-            schemas[at] = p.schema;
+            if i < o.declared as usize {
+                own[at] = Some(p.schema);
+            }
             required[at] = p.required;
         }
+        let mut schemas: Vec<Rc<[NodeId]>> = Vec::with_capacity(n);
+        let plain: Rc<[NodeId]> = [o.additional].into();
+        for (name, own) in names.iter().zip(own) {
+            let mut all: Vec<NodeId> = own.into_iter().collect();
+            let mut additional = all.is_empty();
+            for pattern in &o.patterns {
+                if self.name_satisfies(pattern.name, name)? {
+                    all.push(pattern.schema);
+                    additional = false;
+                }
+            }
+            schemas.push(if additional { plain.clone() } else { all.into() });
+        }
+        let is_true = |id: NodeId| ir.resolve(id) == TRUE;
+        let open = is_true(o.additional) && o.patterns.iter().all(|p| is_true(p.schema));
         let mut next_required = vec![u32::MAX; n + 1];
-        let mut settled = vec![self.ir.resolve(o.additional) == TRUE; n + 1];
+        let mut settled = vec![open; n + 1];
         for at in (0..n).rev() {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
-            settled[at] = settled[at + 1] && !required[at] && self.ir.resolve(schemas[at]) == TRUE;
+            settled[at] = settled[at + 1] && !required[at] && schemas[at].iter().all(|&s| is_true(s));
         }
-        View { schemas, next_required, settled, additional: o.additional }
+        Ok(View { schemas, next_required, settled })
     }
 
     /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
-    fn settled_track(&mut self, frame: FrameId, mut track: Track) -> Option<u32> {
+    pub fn settled_track(&mut self, frame: FrameId, mut track: Track) -> Option<u32> {
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let shape = &data.shapes[track.shape as usize];
         track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object(node) if shape.views[&node].settled[track.position as usize] => ALWAYS,
+            Atom::Object { node, holds } if shape.views[&node].settled[track.position as usize] => {
+                holds.into()
+            }
             other => formulas.atom(other),
         });
         (track.holds != NEVER).then(|| self.object_data(frame).track(track))
@@ -292,44 +374,65 @@ impl Explorer<'_> {
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
         let commits = shape.commits;
-        let mut nodes = Vec::new();
+        let mut judged: Vec<(NodeId, bool)> = Vec::new();
         self.formulas.atoms(track.holds, &mut |atom| {
-            if let Atom::Object(node) = atom {
-                nodes.push(node);
+            if let Atom::Object { node, holds } = atom {
+                judged.push((node, holds));
             }
         });
-        if nodes.len() > 1 {
-            let left: FxHashSet<NodeId> = nodes.into_iter().collect();
-            nodes = shape.nodes.iter().copied().filter(|n| left.contains(n)).collect();
+        if judged.len() > 1 {
+            let left: FxHashSet<(NodeId, bool)> = judged.into_iter().collect();
+            let both = shape.nodes.iter().flat_map(|&n| [(n, true), (n, false)]);
+            judged = both.filter(|n| left.contains(n)).collect();
         }
-        let mut seen = Vec::with_capacity(nodes.len());
-        for &node in &nodes {
-            let view = &shape.views[&node];
+        let mut seen = Vec::with_capacity(judged.len());
+        for (node, _) in &judged {
+            let view = &shape.views[node];
             let missed = view.next_required[from as usize] < to;
-            seen.push((
-                missed,
-                if let NextKey::Declared(at) = key { view.schemas[at as usize] } else { view.additional },
-            ));
+            let schemas = match key {
+                NextKey::Declared(at) => Some(view.schemas[at as usize].clone()),
+                NextKey::Open => None,
+            };
+            seen.push((missed, schemas));
         }
-        let mut after = Vec::with_capacity(nodes.len());
+        let mut after = Vec::with_capacity(judged.len());
         let mut order: Vec<NodeId> = Vec::new();
-        for (&node, (missed, schema)) in nodes.iter().zip(seen) {
-            if nodes.len() > 1 && !missed {
-                order.extend(&*self.assertions(schema));
+        for (&(node, holds), (missed, schemas)) in judged.iter().zip(seen) {
+            if missed {
+                after.push((!holds).into());
+                continue;
             }
-            let value = if missed { NEVER } else { self.value(schema, 0)? };
-            let atom = self.formulas.atom(Atom::Object(node));
-            after.push(match value {
-                NEVER => NEVER,
-                ALWAYS => atom,
-                f => {
-                    let verdict = self.formulas.atom(Atom::Verdict(f));
-                    self.formulas.and([atom, verdict])
+            let verdict = match &schemas {
+                Some(schemas) => {
+                    let values: Result<Vec<Formula>> =
+                        schemas.iter().map(|&schema| self.value(schema, holds)).collect();
+                    let value = if holds { self.formulas.and(values?) } else { self.formulas.or(values?) };
+                    match value.constant() {
+                        Some(b) => b.into(),
+                        None => self.formulas.atom(Atom::Verdict(value)),
+                    }
                 }
+                None => self.open_member(node, holds)?,
+            };
+            if judged.len() > 1 || schemas.as_ref().is_none_or(|s| s.len() > 1) {
+                let open = self.ir.node(node);
+                let Node::Object(o) = open else { unreachable!("{node:?} is an object assertion") };
+                let undeclared = o.patterns.iter().map(|p| p.schema).chain([o.additional]).collect();
+                for &schema in schemas.unwrap_or(undeclared).iter() {
+                    order.extend(&*self.assertions(schema));
+                }
+            }
+            let now = self.formulas.atom(Atom::Object { node, holds });
+            after.push(if holds {
+                self.formulas.and([now, verdict])
+            } else {
+                self.formulas.or([now, verdict])
             });
         }
         let holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object(node) => after[nodes.iter().position(|&n| n == node).expect("collected above")],
+            Atom::Object { node, holds } => {
+                after[judged.iter().position(|&n| n == (node, holds)).expect("collected above")]
+            }
             other => formulas.atom(other),
         });
         let position = match key {
@@ -379,8 +482,10 @@ impl Explorer<'_> {
             let shape = &data.shapes[last.shape as usize];
             let (views, skipped) = (&shape.views, shape.commits);
             let holds = self.formulas.map(last.holds, &mut |formulas, atom| match atom {
-                Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => {
-                    NEVER
+                Atom::Object { node, holds }
+                    if views[&node].next_required[last.position as usize] == last.position =>
+                {
+                    (!holds).into()
                 }
                 other => formulas.atom(other),
             });
@@ -458,10 +563,32 @@ impl Explorer<'_> {
         result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
     }
 
-    /// Per entry, the sets of names (as bits) any one of which must have been seen for the entry to hold at
-    /// `}`. With a fixed order the sets are empty: the entry holds or it does not.
-    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
-        let any_order = self.any_order();
+    /// Per entry, whether it holds at `}`, as far as the count of members does not decide.
+    fn closing_in_order(&mut self, frame: FrameId, tracks: &Tracks) -> Vec<Formula> {
+        let entries = self.frames[frame as usize].key.entries.len();
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let mut result = Vec::with_capacity(entries);
+        for entry in tracks.iter().take(entries) {
+            let mut any = Vec::with_capacity(entry.len());
+            for &id in entry.iter() {
+                let track = data.tracks[id as usize];
+                let views = &data.shapes[track.shape as usize].views;
+                any.push(self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+                    Atom::Object { node, holds } => {
+                        let missing = views[&node].next_required[track.position as usize] != u32::MAX;
+                        (missing != holds).into()
+                    }
+                    other => formulas.atom(other),
+                }));
+            }
+            result.push(self.formulas.or(any));
+        }
+        result
+    }
+
+    /// Free key order: per entry, the sets of names (as bits) any one of which must have been seen for the
+    /// entry to hold at `}`.
+    fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
         let entries = self.frames[frame as usize].key.entries.len();
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let mut result = Vec::with_capacity(entries);
@@ -473,9 +600,6 @@ impl Explorer<'_> {
                 let mut needs = |node: NodeId| -> Option<u64> {
                     let view = &shape.views[&node];
                     let mut at = view.next_required[track.position as usize];
-                    if !any_order {
-                        return (at == u32::MAX).then_some(0);
-                    }
                     let mut set = 0;
                     while at != u32::MAX {
                         set |= 1 << shape.names[at as usize];
@@ -497,7 +621,8 @@ impl Explorer<'_> {
         let mut sets = match self.formulas.node(f) {
             F::Never => Vec::new(),
             F::Always => vec![0],
-            F::Atom(Atom::Object(node)) => needs(*node).into_iter().collect(),
+            F::Atom(Atom::Object { node, holds: true }) => needs(*node).into_iter().collect(),
+            F::One(..) => unreachable!("nothing is judged for violations in free key order"),
             F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
             F::Or(list) => {
                 let mut any = Vec::new();
@@ -525,18 +650,19 @@ impl Explorer<'_> {
         Ok(sets)
     }
 
-    /// The exit at `}`.
+    /// The exit at `}`, `written` members having been counted by no comma.
     pub fn object_exit(
         &mut self,
         frame: FrameId,
         tracks: &Tracks,
+        written: u32,
         out: &mut Expansion,
     ) -> Result<Option<u32>> {
-        let closing = self.closing(frame, tracks)?;
         if !self.any_order() {
-            let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
-            return Ok(self.exit(frame, &verdicts, 0));
+            let verdicts = self.closing_in_order(frame, tracks);
+            return Ok(self.exit(frame, &verdicts, written));
         }
+        let closing = self.closing(frame, tracks)?;
         // What holds depends on which of the sets have been seen; their unions are all there is to tell.
         let mut unions = vec![0u64];
         for &set in closing.iter().flatten() {

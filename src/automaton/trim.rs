@@ -11,6 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::cost::{Costs, UNKNOWN, after};
 use super::counts::{Counts, INFINITY};
 use super::explore::Explorer;
 use super::machine::State;
@@ -92,6 +93,64 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             next += 1;
         }
         Ok(())
+    }
+
+    /// Adds entries for outcomes that are known to be finished within some number of tokens, where no entry
+    /// is known to be. Whether any was added.
+    ///
+    /// An item of an array that must contain something is that or something else, and after something else
+    /// the same site is entered again at the same depth: a bound that allows for both has no end. With an
+    /// entry for the first outcome alone, a short budget can ask for it, and every bound is finite.
+    pub fn narrow(&mut self, costs: &[Costs]) -> Result<bool> {
+        let mut added = false;
+        for at in 0..self.reached.len() {
+            let id = self.reached[at];
+            let mut keys: Vec<(RawSiteId, usize)> = self.trims[id].entries.keys().copied().collect();
+            keys.sort_unstable();
+            for (site, region) in keys {
+                added |= self.narrow_site(id, site, region, costs)?;
+            }
+        }
+        Ok(added)
+    }
+
+    fn narrow_site(&mut self, id: TrimId, site: RawSiteId, region: usize, costs: &[Costs]) -> Result<bool> {
+        let entries = self.trims[id].entries[&(site, region)].clone();
+        let start = self.x.sites[site as usize].start;
+        let follows = |t: &Self, outcomes: &[u32]| {
+            after(t, &t.trims[id], &costs[id], site, outcomes, region).base != UNKNOWN
+        };
+        let need = |t: &Self, child: TrimId| t.trims[child].need[t.trims[child].at(start, 0)];
+        let mut known: Vec<(u8, u8)> = Vec::new();
+        for &(depth, child) in &entries {
+            let inside = costs.get(child).is_some_and(|c| c.is_known(&self.trims[child], start));
+            if inside && follows(self, &self.trims[child].useful) {
+                known.push((depth, need(self, child)));
+            }
+        }
+        let mut added = false;
+        for &(depth, child) in &entries {
+            let deep = need(self, child);
+            if known.iter().any(|k| k.0 <= depth && k.1 <= deep) {
+                continue;
+            }
+            let useful = &self.trims[child].useful;
+            let cheap: Vec<u32> = useful.iter().copied().filter(|&o| follows(self, &[o])).collect();
+            if cheap.is_empty() || cheap == *useful {
+                continue;
+            }
+            let narrow = self.trim(self.x.sites[site as usize].child, cheap)?;
+            let reached = self.reached.len();
+            self.reach(narrow);
+            self.enter_from(reached)?;
+            known.push((depth, need(self, narrow)));
+            let list = self.trims[id].entries.get_mut(&(site, region)).expect("looked at above");
+            if !list.contains(&(depth, narrow)) {
+                list.insert(0, (depth, narrow));
+                added = true;
+            }
+        }
+        Ok(added)
     }
 
     fn reach(&mut self, id: TrimId) {

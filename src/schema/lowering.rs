@@ -53,7 +53,7 @@ enum Built {
 }
 
 /// A leaf language by its source, so that each is compiled once.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum LeafKey {
     Pattern(String),
     Format(String),
@@ -65,11 +65,11 @@ pub(super) enum LeafKey {
 pub(super) struct Lowering<'a> {
     pub options: &'a SchemaOptions,
     pub draft: Draft,
-    references: References<'a>,
+    pub references: References<'a>,
     built: Vec<Built>,
     pub ir: IrBuilder,
     /// JSON pointer of the schema being lowered.
-    path: String,
+    pub path: String,
     warnings: Vec<Warning>,
     pub leaves: HashMap<LeafKey, NodeId>,
     enum_values: usize,
@@ -136,13 +136,8 @@ impl<'a> Lowering<'a> {
         self.object(map, types, &mut all)?;
         self.array(map, types, &mut all)?;
         self.literals(map, types, &mut all)?;
-        for (name, value) in map {
-            match name.as_str() {
-                "$ref" => all.push(self.reference(value)?),
-                "anyOf" => all.push(self.any_of(value)?),
-                _ => {}
-            }
-        }
+        self.in_place(map, types, &mut all)?;
+        self.unevaluated(map, types, &mut all)?;
         let node = self.ir.and(all);
         let max_nodes = self.options.limits.max_nodes;
         if self.ir.len() > max_nodes {
@@ -205,7 +200,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// `$ref`.
-    fn reference(&mut self, reference: &Value) -> Result<NodeId> {
+    pub fn reference(&mut self, reference: &Value) -> Result<NodeId> {
         if !reference.is_string() {
             return Err(self.invalid("$ref", "a URI reference such as \"#/$defs/name\""));
         }
@@ -224,18 +219,6 @@ impl<'a> Lowering<'a> {
                 placeholder
             }
         })
-    }
-
-    /// `anyOf`.
-    fn any_of(&mut self, value: &'a Value) -> Result<NodeId> {
-        let Some(list) = value.as_array().filter(|list| !list.is_empty()) else {
-            return Err(self.invalid("anyOf", "a list of at least one schema"));
-        };
-        let mut any = Vec::with_capacity(list.len());
-        for (i, schema) in list.iter().enumerate() {
-            any.push(self.child_of_list("anyOf", i, schema)?);
-        }
-        Ok(self.ir.or(any))
     }
 
     /// A keyword whose value is a count; `2.0` is one. Counts beyond `u32::MAX` are that.

@@ -173,6 +173,19 @@ fn what_is_not_written_in_every_spelling_is_not_taken_for_invalid() {
     judge(&schema, &["\"a\""], &["\"a@b.c\"", "\"a@b.c.d.e.f.g.h\""]);
 }
 
+/// A base in common, and a value that tells the alternatives apart: whether one could follow is asked for
+/// all at once, and must not be taken for a contradiction.
+#[test]
+fn one_of_extensions_of_a_common_base() {
+    let one = |kind: &str| {
+        json!({"allOf": [{"$ref": "#/$defs/base"},
+        {"type": "object", "properties": {"kind": {"const": kind}}}]})
+    };
+    let schema = json!({"oneOf": [one("a"), one("b"), one("c")], "$defs": {"base": {"type": "object",
+        "properties": {"id": {"type": "string"}, "kind": {"type": "string"}}, "required": ["kind"]}}});
+    judge(&schema, &["{\"id\":\"x\",\"kind\":\"b\",\"x\":1}"], &["{\"id\":\"x\"}", "{\"kind\":\"d\"}"]);
+}
+
 #[test]
 fn unevaluated_members_and_items() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}},

@@ -310,24 +310,25 @@ impl<A: Alternative> Formulas<A> {
         }
         list.sort_unstable();
         // None of those that are there twice may hold, nor of those that cannot.
-        let mut none = Vec::new();
+        let (mut none, mut any) = (Vec::new(), Vec::new());
         let mut kept: Vec<Pair> = Vec::with_capacity(list.len());
-        let mut repeated = None;
         for group in list.chunk_by(|a, b| a == b) {
-            match group {
-                [one] if one.0 != NEVER || !wanted => kept.push(*one),
-                [(_, complement), ..] if wanted => none.push(*complement),
-                [first, ..] => repeated = Some(*first),
-                [] => {}
+            let (mut formula, complement) = group[0];
+            if group.len() > 1 {
+                if wanted {
+                    formula = self.and([formula, complement]);
+                } else {
+                    any.push(formula);
+                    formula = NEVER;
+                }
+            }
+            if formula == NEVER && wanted {
+                none.push(complement);
+            } else {
+                kept.push((formula, complement));
             }
         }
-        if let Some((formula, complement)) = repeated {
-            // One that is there twice: not exactly one holds if it does.
-            let rest = list.into_iter().filter(|&p| p != (formula, complement)).collect::<Vec<_>>();
-            let rest = self.one(rest, false);
-            let rest = self.and([complement, rest]);
-            return self.or([formula, rest]);
-        }
+        kept.sort_unstable();
         let one = match kept[..] {
             [] => Formula::from(!wanted),
             [(formula, complement)] => {
@@ -340,7 +341,8 @@ impl<A: Alternative> Formulas<A> {
             _ => self.intern(Node::One(kept.into(), wanted)),
         };
         none.push(one);
-        self.and(none)
+        any.push(self.and(none));
+        self.or(any)
     }
 
     /// `x ∨ (x ∧ y)` is `x`; `x ∧ (x ∨ y)` is `x`; a range stands for all that it implies.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::{Random, accepts};
+use common::{Random, accepts, repeats};
 use generator::{Shape, mutated, schema};
 use serde_json::{Value, json};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
@@ -122,28 +122,6 @@ impl Walk<'_> {
 fn parse(text: &[u8], about: &str) -> Value {
     serde_json::from_slice(text)
         .unwrap_or_else(|e| panic!("{e}: {:?} for {about}", String::from_utf8_lossy(text)))
-}
-
-/// Whether a name is written twice in some object: only the last value counts then, though all are judged.
-fn repeats(text: &[u8], value: &Value) -> bool {
-    fn members(value: &Value) -> usize {
-        match value {
-            Value::Array(items) => items.iter().map(members).sum(),
-            Value::Object(map) => map.len() + map.values().map(members).sum::<usize>(),
-            _ => 0,
-        }
-    }
-    let (mut colons, mut string, mut escaped) = (0, false, false);
-    for &b in text {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => string = !string,
-            b':' if !string => colons += 1,
-            _ => {}
-        }
-    }
-    colons != members(value)
 }
 
 fn run(rounds: u64, first_seed: u64, shape: Shape, depths: &[u8], forms: &[(Whitespace, KeyOrder)]) {

@@ -47,7 +47,7 @@ WG_DEVICE bool has_penalties(const RowParams& params) {
 }
 
 // A canonical logit with its bias and its penalties, canonical again.
-WG_DEVICE float adjusted(float z, const Adjust* block, u32 id, const RowParams& params) {
+WG_NOINLINE float adjusted(float z, const Adjust* block, u32 id, const RowParams& params) {
     const wg_u4 raw = wg_load16(adjust_find((Adjust*)block, id));
     if (raw.x != id) return z;
     const u32 prompt = raw.z, output = raw.w;

@@ -55,7 +55,7 @@ WG_DEVICE Snapshot* snapshot_at(const SlotArrays& a, u32 slot, u32 output) {
 }
 
 // Whether no byte can follow a complete text.
-WG_DEVICE bool is_at_end(const GrammarView& g, const LinearLevels& levels, const Config& c) {
+WG_FUNCTION bool is_at_end(const GrammarView& g, const LinearLevels& levels, const Config& c) {
     const u32* row = section_at<u32>(g, g.rows) + state_of(g, c.state).row;
     // Nearly always the state after the document, whose row is empty.
     if (row[0] >> 29 == ACTION_DEAD && row[1] == 0) return true;
@@ -68,7 +68,7 @@ WG_DEVICE bool is_at_end(const GrammarView& g, const LinearLevels& levels, const
 }
 
 // Moves a running place on by a token. If the answer is not ADVANCE_OK the place is of no use any more.
-WG_DEVICE u32 follow(const GrammarView& g, bool constrained, const VocabView& v, LinearLevels& levels, Place& p, u32 token) {
+WG_FUNCTION u32 follow(const GrammarView& g, bool constrained, const VocabView& v, LinearLevels& levels, Place& p, u32 token) {
     if (token >= v.header->width) return ADVANCE_ILLEGAL;
     if (is_stop(v, token)) {
         if (constrained && !is_complete(g, levels, p.c)) return ADVANCE_ILLEGAL;

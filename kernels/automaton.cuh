@@ -208,45 +208,63 @@ WG_DEVICE OneLevel one_level(const LinearLevels& l) {
 
 // ---- Reading ----
 
-WG_DEVICE bool can_name(const GrammarView& g, const Config& c, const KeyInfo& keys) {
-    const u32 left = g.max_depth - c.depth;
+// Few states have thresholds, registers of keys or bounds that depend on the count. What they need stands in
+// functions of their own, which take and return numbers: in line it would be most of a walk's code, five times over,
+// and by reference it would keep configurations in memory.
+struct Arrival {
+    u64 seen;
+    u32 state;  // 0: illegal
+};
+
+WG_DEVICE bool can_name(const GrammarView& g, u32 depth, u64 seen, const KeyInfo& keys) {
+    const u32 left = g.max_depth - depth;
     if (keys.open_need <= left + 1 && keys.open_need <= 255u) return true;
     const u8* needs = section_at<KeyCosts>(g, g.key_costs)[keys.costs].needs;
-    for (u64 unseen = keys.ahead & ~c.seen; unseen != 0; unseen &= unseen - 1) {
+    for (u64 unseen = keys.ahead & ~seen; unseen != 0; unseen &= unseen - 1) {
         if (needs[lowest_bit(unseen)] <= left) return true;
     }
     return false;
 }
 
-WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
+// Arrives at a state whose extra is not 0.
+WG_FUNCTION Arrival arrive_extra(const GrammarView& g, u32 state, u32 extra, u32 count, u32 depth, u64 seen) {
     const Extra* extras = section_at<Extra>(g, g.extras);
-    u32 extra = state_of(g, state).extra;
-    // Extra 0 asks nothing of an arrival.
-    while (extra != 0) {
+    do {
         const Extra& e = extras[extra];
-        if (e.chain_to == 0 || c.count < e.chain_at) {
+        if (e.chain_to == 0 || count < e.chain_at) {
             if (e.keys != 0) {
                 const KeyInfo& keys = section_at<KeyInfo>(g, g.keys)[e.keys];
                 u32 outcome;
-                if ((keys.set & c.seen) != 0 || (keys.open_need != 0 && !can_name(g, c, keys)) ||
-                    (keys.closes != 0 && !choose(g, keys.closes - 1, c.seen, outcome))) {
-                    return false;
+                if ((keys.set & seen) != 0 || (keys.open_need != 0 && !can_name(g, depth, seen, keys)) ||
+                    (keys.closes != 0 && !choose(g, keys.closes - 1, seen, outcome))) {
+                    return {seen, 0};
                 }
-                c.seen |= keys.set;
+                seen |= keys.set;
             }
             break;
         }
         state = e.chain_to;
         extra = state_of(g, state).extra;
-    }
+    } while (extra != 0);
+    return {seen, state};
+}
+
+WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
+    // Extra 0 asks nothing of an arrival.
+    const u32 extra = state_of(g, state).extra;
     c.state = state;
-    return state != 0;
+    if (extra != 0) {
+        const Arrival at = arrive_extra(g, state, extra, c.count, c.depth, c.seen);
+        c.seen = at.seen;
+        c.state = at.state;
+    }
+    return c.state != 0;
 }
 
 // What the required names not yet seen cost, in tokens.
-WG_DEVICE u64 missing(const GrammarView& g, const Config& c, u64 required, u32 costs, u64 per_space) {
+WG_FUNCTION u64 missing(const GrammarView& g, u64 required, u64 seen, u32 costs, u64 per_space) {
     u64 sum = 0;
-    for (u64 left = required & ~c.seen; left != 0; left &= left - 1) {
+    for (u64 left = required & ~seen; left != 0; left &= left - 1) {
         const u32 name = lowest_bit(left);
         const KeyCosts& k = section_at<KeyCosts>(g, g.key_costs)[costs];
         sum += (u64)k.tokens[name] + (u64)k.spaces[name] * per_space;
@@ -259,29 +277,29 @@ WG_DEVICE u64 ticks_cost(u32 at, u32 count, u32 per_tick, u32 tick_spaces, u64 p
     return at <= count ? 0 : saturating_mul(at - count, (u64)per_tick + (u64)tick_spaces * per_space);
 }
 
+// The bound within the level of a state whose extra is not 0, which costs `cost` by itself.
+WG_FUNCTION u64 bound_extra(const GrammarView& g, u32 extra, u64 cost, u32 count, u32 spaces, u32 depth, u64 seen) {
+    const Extra& e = section_at<Extra>(g, g.extras)[extra];
+    const u64 per_space = (u64)g.indent * depth;
+    u64 bound = saturating_add(ticks_cost(e.cost_at, count, e.cost_per_tick, e.cost_tick_spaces, per_space),
+                               cost + (u64)e.cost_spaces * per_space);
+    bound = saturating_sub(bound, spaces);
+    if (e.keys == 0) return bound;
+    const KeyInfo& k = section_at<KeyInfo>(g, g.keys)[e.keys];
+    bound = saturating_add(bound, missing(g, k.required, seen, k.costs, per_space));
+    if ((k.ahead & k.required & ~seen) != 0) {
+        return saturating_sub(bound, (u64)k.written + (u64)k.written_spaces * per_space);
+    }
+    return k.ahead == 0 ? bound : saturating_add(bound, (u64)k.rest + (u64)k.rest_spaces * per_space);
+}
+
 // Bound of the tokens needed to complete the text.
 WG_DEVICE u64 bound_of(const GrammarView& g, const Config& c) {
     const StateInfo s = state_of(g, c.state);
-    const bool indented = (s.flags & (STATE_INDENT_INNER | STATE_INDENT_OUTER)) != 0;
-    u64 bound = s.cost;
-    if (s.extra == 0) {
-        if (indented) bound = saturating_sub(bound, c.spaces);
-        return saturating_add(bound, c.owed);
-    }
-    const Extra& e = section_at<Extra>(g, g.extras)[s.extra];
-    const u64 per_space = (u64)g.indent * c.depth;
-    bound = saturating_add(ticks_cost(e.cost_at, c.count, e.cost_per_tick, e.cost_tick_spaces, per_space),
-                           bound + (u64)e.cost_spaces * per_space);
-    if (indented) bound = saturating_sub(bound, c.spaces);
-    if (e.keys != 0) {
-        const KeyInfo& k = section_at<KeyInfo>(g, g.keys)[e.keys];
-        bound = saturating_add(bound, missing(g, c, k.required, k.costs, per_space));
-        if ((k.ahead & k.required & ~c.seen) != 0) {
-            bound = saturating_sub(bound, (u64)k.written + (u64)k.written_spaces * per_space);
-        } else if (k.ahead != 0) {
-            bound = saturating_add(bound, (u64)k.rest + (u64)k.rest_spaces * per_space);
-        }
-    }
+    // Indentation already written.
+    const u32 spaces = (s.flags & (STATE_INDENT_INNER | STATE_INDENT_OUTER)) != 0 ? c.spaces : 0;
+    const u64 bound = s.extra == 0 ? saturating_sub(s.cost, spaces)
+                                   : bound_extra(g, s.extra, s.cost, c.count, spaces, c.depth, c.seen);
     return saturating_add(bound, c.owed);
 }
 
@@ -354,7 +372,7 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
         if (v.depth > depth) continue;
         c = before;
         const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
-        const u64 keys = v.required == 0 ? 0 : missing(g, c, v.required, v.key_costs, per_space);
+        const u64 keys = v.required == 0 ? 0 : missing(g, v.required, c.seen, v.key_costs, per_space);
         const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
         levels.push(c, place, {c.seen, site, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
         c.count = 0;
@@ -375,10 +393,8 @@ WG_DEVICE u32 missing_spaces(const GrammarView& g, const Config& c, u32 flags) {
     return all > c.spaces ? all - c.spaces : 0;
 }
 
-// Reads one byte of a token after which `left` more may follow; false if it is illegal (the configuration
-// is then of no use).
 template <typename Levels>
-WG_DEVICE bool read_byte(const GrammarView& g, Levels& levels, Config& c, u32 byte, u64 left) {
+WG_DEVICE bool read_inline(const GrammarView& g, Levels& levels, Config& c, u32 byte, u64 left) {
     StateInfo s = state_of(g, c.state);
     if (missing_spaces(g, c, s.flags) > 0) {
         c.spaces += 1;
@@ -397,6 +413,18 @@ WG_DEVICE bool read_byte(const GrammarView& g, Levels& levels, Config& c, u32 by
         s = state_of(g, c.state);
     }
     return false;
+}
+
+// Reads one byte of a token after which `left` more may follow; false if it is illegal (the configuration
+// is then of no use). Only walks have it in line: there it is the inner loop.
+WG_DEVICE bool read_byte(const GrammarView& g, PoolLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
+}
+WG_FUNCTION bool read_byte(const GrammarView& g, LinearLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
+}
+WG_FUNCTION bool read_byte(const GrammarView& g, OneLevel& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
 }
 
 // Whether the text is complete.

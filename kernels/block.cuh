@@ -6,6 +6,8 @@
 #include "order.cuh"
 
 #define WG_SAMPLE_THREADS 256u
+// Blocks that share a multiprocessor: 24 warps with 80 registers a thread.
+#define WG_SAMPLE_BLOCKS 3
 #define WG_MAX_WARPS (WG_SAMPLE_THREADS / WG_WARP_SIZE)
 #define WG_WARPS (WG_THREADS / WG_WARP_SIZE)
 
@@ -19,23 +21,35 @@ struct BlockShared {
     u32 count;
 };
 
+// The sum of the first `warps` sums.
+WG_DEVICE u64 sum_of(const u64* sums, u32 warps) {
+    u64 sum = 0;
+#pragma unroll
+    for (u32 w = 0; w < WG_MAX_WARPS; w++) {
+        if (w < warps) sum += sums[w];
+    }
+    return sum;
+}
+
 WG_DEVICE u32 block_max(BlockShared& s, u32 v) {
     v = WG_REDUCE_MAX(v);
     if (WG_LANE == 0) s.words[WG_WARP] = v;
     WG_SYNC();
-    for (u32 w = 0; w < WG_WARPS; w++) v = s.words[w] > v ? s.words[w] : v;
+#pragma unroll
+    for (u32 w = 0; w < WG_MAX_WARPS; w++) v = w < WG_WARPS && s.words[w] > v ? s.words[w] : v;
     WG_SYNC();
     return v;
 }
 
+// Callers come to a barrier before `sums` is used again.
 WG_DEVICE u64 block_max64(BlockShared& s, u64 v) {
     const u32 high = WG_REDUCE_MAX((u32)(v >> 32));
     const u32 low = WG_REDUCE_MAX((u32)(v >> 32) == high ? (u32)v : 0u);
     v = (u64)high << 32 | low;
     if (WG_LANE == 0) s.sums[WG_WARP] = v;
     WG_SYNC();
-    for (u32 w = 0; w < WG_WARPS; w++) v = s.sums[w] > v ? s.sums[w] : v;
-    WG_SYNC();
+#pragma unroll
+    for (u32 w = 0; w < WG_MAX_WARPS; w++) v = w < WG_WARPS && s.sums[w] > v ? s.sums[w] : v;
     return v;
 }
 
@@ -44,7 +58,8 @@ WG_DEVICE u32 block_add(BlockShared& s, u32 v) {
     if (WG_LANE == 0) s.words[WG_WARP] = v;
     WG_SYNC();
     v = 0;
-    for (u32 w = 0; w < WG_WARPS; w++) v += s.words[w];
+#pragma unroll
+    for (u32 w = 0; w < WG_MAX_WARPS; w++) v += w < WG_WARPS ? s.words[w] : 0;
     WG_SYNC();
     return v;
 }
@@ -65,8 +80,10 @@ WG_DEVICE Found walk_to(BlockShared& s, u32 n, Value value, Target target) {
     const u32 from = WG_THREAD * per < n ? WG_THREAD * per : n;
     const u32 to = from + per < n ? from + per : n;
     u64 own = 0;
+#pragma unroll 1
     for (u32 i = from; i < to; i++) own += value(i);
     u64 through = own;
+#pragma unroll
     for (u32 d = 1; d < WG_WARP_SIZE; d *= 2) {
         const u64 left = WG_SHFL_UP(through, d);
         if (WG_LANE >= d) through += left;
@@ -74,16 +91,13 @@ WG_DEVICE Found walk_to(BlockShared& s, u32 n, Value value, Target target) {
     if (WG_LANE == 31) s.sums[WG_WARP] = through;
     if (WG_THREAD == 0) s.found = n;
     WG_SYNC();
-    u64 total = 0;
-    u64 before = through - own;
-    for (u32 w = 0; w < WG_WARPS; w++) {
-        if (w < WG_WARP) before += s.sums[w];
-        total += s.sums[w];
-    }
+    const u64 total = sum_of(s.sums, WG_WARPS);
+    u64 before = through - own + sum_of(s.sums, WG_WARP);
     const u64 aim = target(total);
     WG_SYNC();
     if (before <= aim && aim - before < own) {
         u32 i = from;
+#pragma unroll 1
         while (true) {
             const u64 v = value(i);
             if (aim - before < v) break;
@@ -116,10 +130,14 @@ WG_DEVICE Found walk_to_sum(BlockShared& s, u32 n, Value value, u64 enough) {
 WG_DEVICE void sort_orders(u64* orders, u32 n) {
     u32 padded = 2;
     while (padded < n) padded *= 2;
+#pragma unroll 1
     for (u32 i = n + WG_THREAD; i < padded; i += WG_THREADS) orders[i] = 0;
     WG_SYNC();
+#pragma unroll 1
     for (u32 run = 2; run <= padded; run *= 2) {
+#pragma unroll 1
         for (u32 step = run / 2; step > 0; step /= 2) {
+#pragma unroll 1
             for (u32 i = WG_THREAD; i < padded / 2; i += WG_THREADS) {
                 const u32 low = (i & ~(step - 1)) * 2 | (i & (step - 1));
                 const u64 a = orders[low], b = orders[low + step];

@@ -116,17 +116,18 @@ WG_DEVICE void whole_slot(LegalBlock& s, const LegalParams& p, const VocabView& 
     if (WG_THREAD == 0) *head = {walk.listing != 0 ? LEGAL_LIST : LEGAL_BITMAP, walk.listing != 0 ? walk.count : 0};
 }
 
-WG_KERNEL(legal, LegalParams, WALK_THREADS, 6) {
+WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
     WG_SHARED(LegalBlock, s);
     const VocabView v = vocab_of(p.a.vocab);
     const u32 slots = p.a.slot_count;
     if (p.parts > 1) {
-        const u64 items = (u64)slots * p.parts;
-        for (u64 from = 0; from < items; from += (u64)WG_BLOCKS * WALK_THREADS) {
-            const u64 item = from + (u64)WG_THREAD * WG_BLOCKS + WG_BLOCK;
-            const bool is = item < items && is_long(*slot_at(p.a, (u32)(item % slots)));
+        // Fewer than 2^30 (device::slots, device::legal).
+        const u32 items = slots * p.parts;
+        for (u32 from = 0; from < items; from += WG_BLOCKS * WALK_THREADS) {
+            const u32 item = from + WG_THREAD * WG_BLOCKS + WG_BLOCK;
+            const bool is = item < items && is_long(*slot_at(p.a, item % slots));
             WG_SYNC();
-            s.queue[WG_THREAD] = is ? (u32)item : 0xffffffffu;
+            s.queue[WG_THREAD] = is ? item : 0xffffffffu;
             WG_SYNC();
             for (u32 i = 0; i < WALK_THREADS; ++i) {
                 const u32 next = s.queue[i];

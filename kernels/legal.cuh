@@ -91,7 +91,7 @@ WG_DEVICE Config after_chars(const LegalShared& s, u32 chars) {
 }
 
 // Finds the segments; by one thread. False if some state on the way reads some of the slice's characters only.
-WG_DEVICE bool find_segments(LegalShared& s, const SliceInfo& slice, bool string, u32 max) {
+WG_FUNCTION bool find_segments(LegalShared& s, const SliceInfo& slice, bool string, u32 max) {
     const GrammarView& g = s.walk.g;
     Config c = s.root;
     u32 from = 0;
@@ -133,7 +133,7 @@ WG_DEVICE bool find_segments(LegalShared& s, const SliceInfo& slice, bool string
 }
 
 // Where tokens that reach the closing quote are behind it; by one thread.
-WG_DEVICE void find_exits(LegalShared& s) {
+WG_FUNCTION void find_exits(LegalShared& s) {
     s.exit_count = 0;
     for (u32 i = 0; i < s.segment_count; ++i) {
         Config after = s.segments[i].c;
@@ -154,7 +154,7 @@ WG_DEVICE void find_exits(LegalShared& s) {
 }
 
 // Tries FREE; by one thread. `sub` is the sub-state that the root stands for.
-WG_DEVICE void plan_free(LegalShared& s, const VocabView& v, u32 sub) {
+WG_FUNCTION void plan_free(LegalShared& s, const VocabView& v, u32 sub) {
     const GrammarView& g = s.walk.g;
     const SubPath& path = v.header->paths[sub];
     Config main = s.root;
@@ -190,7 +190,7 @@ WG_DEVICE void plan_free(LegalShared& s, const VocabView& v, u32 sub) {
 }
 
 // Decides how the set is made; by the whole block. The walk's fields and the root must be set.
-WG_DEVICE void plan_legal(LegalShared& s, const VocabView& v) {
+WG_FUNCTION void plan_legal(LegalShared& s, const VocabView& v) {
     const GrammarView& g = s.walk.g;
     WG_SYNC();
     if (WG_THREAD == 0) {
@@ -268,7 +268,7 @@ WG_DEVICE void write_base(const LegalShared& s, const VocabView& v, u32* words, 
 WG_DEVICE bool has_bit(const u32* words, u32 bit) { return (words[bit / 32] >> (bit % 32) & 1u) != 0; }
 
 // The slice's tokens of lengths that the base leaves out.
-WG_DEVICE void add_lengths(LegalShared& s, const VocabView& v) {
+WG_FUNCTION void add_lengths(LegalShared& s, const VocabView& v) {
     const SliceInfo& slice = v.header->slices[s.slice];
     const u32 last = s.most < slice.max_chars ? s.most : slice.max_chars;
     if (s.bound >= last) return;
@@ -282,7 +282,7 @@ WG_DEVICE void add_lengths(LegalShared& s, const VocabView& v) {
 }
 
 // The tokens of a string near a threshold that end inside it and are not plain.
-WG_DEVICE void add_inside(LegalShared& s, const VocabView& v) {
+WG_FUNCTION void add_inside(LegalShared& s, const VocabView& v) {
     const GrammarView& g = s.walk.g;
     const StringInfo& info = v.header->strings[0];
     const StringToken* escaped = section_at<StringToken>(v, info.escaped);
@@ -311,7 +311,7 @@ WG_DEVICE void add_inside(LegalShared& s, const VocabView& v) {
 }
 
 // The tokens that leave a string.
-WG_DEVICE void add_exits(LegalShared& s, const VocabView& v) {
+WG_FUNCTION void add_exits(LegalShared& s, const VocabView& v) {
     const StringInfo& info = v.header->strings[s.plan == PLAN_FREE ? s.sub : 0];
     for (u32 i = 0; i < s.exit_count; ++i) {
         WalkOf w = walk_of(v, info.suffixes);
@@ -333,7 +333,7 @@ WG_DEVICE void add_exits(LegalShared& s, const VocabView& v) {
 }
 
 // The tokens that no trie holds: most lie within a slice and need no reading, the rest are read one a thread.
-WG_DEVICE void add_loose(LegalShared& s, const VocabView& v) {
+WG_FUNCTION void add_loose(LegalShared& s, const VocabView& v) {
     const u32* loose = section_at<u32>(v, v.header->loose);
     const u32 n = v.header->loose.count;
     WG_SYNC();
@@ -384,7 +384,7 @@ WG_DEVICE bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 parts)
 }
 
 // Makes the whole set, in `words` or, if it is small and may be one, in the list of the walk. By the whole block.
-WG_DEVICE void make_legal(LegalShared& s, const VocabView& v, u32* words, bool may_list) {
+WG_FUNCTION void make_legal(LegalShared& s, const VocabView& v, u32* words, bool may_list) {
     plan_legal(s, v);
     const bool list = may_list && s.plan == PLAN_WALK;
     if (WG_THREAD == 0) {

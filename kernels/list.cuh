@@ -14,8 +14,9 @@ struct Listed {
     float scale;
 };
 
-// Finds each token's head, and the tiles' maxima.
+// Finds each token's head, and the tiles' maxima; sum_tiles, which begins with a barrier, comes next.
 WG_DEVICE void group_list(ListShared& l, u32 n) {
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < n; i += WG_THREADS) {
         // The first position with an id of the same tile.
         const u32 first = l.ids[i] & ~(WG_TILE - 1);
@@ -32,8 +33,8 @@ WG_DEVICE void group_list(ListShared& l, u32 n) {
         l.maxima[i] = 0;
     }
     WG_SYNC();
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < n; i += WG_THREADS) wg_atomic_max(&l.maxima[l.heads[i]], key(l.logits[i]));
-    WG_SYNC();
 }
 
 // The weight of a token that `cut` keeps, else 0.
@@ -55,10 +56,14 @@ WG_DEVICE u64 list_tile_mass(const ListShared& l, const Listed& f, u32 i) {
 }
 
 // Sums the weights of what `cut` keeps, tile by tile.
-WG_DEVICE void sum_tiles(ListShared& l, const Listed& f, u64 cut) {
+WG_NOINLINE void sum_tiles(const Listed& f, u64 cut) {
+    WG_SHARED(SampleShared, s);
+    ListShared& l = s.list;
     WG_SYNC();
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) l.sums[i] = 0;
     WG_SYNC();
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) {
         const u64 w = list_weight(l, f, i, cut);
         if (w != 0) wg_atomic_add64(&l.sums[l.heads[i]], w);
@@ -66,41 +71,46 @@ WG_DEVICE void sum_tiles(ListShared& l, const Listed& f, u64 cut) {
     WG_SYNC();
 }
 
-WG_DEVICE u64 list_mass(SampleShared& s, const Listed& f) {
+WG_NOINLINE u64 list_mass(const Listed& f) {
+    WG_SHARED(SampleShared, s);
     const Found all = walk_to(
         s.block, f.count, [&](u32 i) { return list_tile_mass(s.list, f, i); }, [](u64) { return ~0ull; });
     return all.total;
 }
 
 // Sorts all tokens into `orders`.
-WG_DEVICE void rank_list(SampleShared& s, const Listed& f) {
+WG_NOINLINE void rank_list(const Listed& f) {
+    WG_SHARED(SampleShared, s);
     WG_SYNC();
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) s.orders[i] = order(s.list.logits[i], i);
     WG_SYNC();
     sort_orders(s.orders, f.count);
 }
 
 // Applies the row's truncations; the cut. `sums` hold what is kept.
-WG_DEVICE u64 truncate_list(SampleShared& s, const Listed& f, const RowParams& params) {
+WG_NOINLINE u64 truncate_list(const Listed& f, const RowParams& params) {
+    WG_SHARED(SampleShared, s);
     u64 cut = WG_CUT_NONE;
     if (params.min_p_log2 > WG_ILLEGAL) cut = min_p_cut(f.row_max, f.scale, params.min_p_log2);
     u32 kept = 0;
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < f.count; i += WG_THREADS) kept += order(s.list.logits[i], i) >= cut;
     kept = block_add(s.block, kept);
     const bool ranked = params.top_k < kept || params.top_p != WG_TOP_P_OFF;
-    if (ranked) rank_list(s, f);
+    if (ranked) rank_list(f);
     if (params.top_k < kept) {
         kept = params.top_k;
         cut = s.orders[kept - 1];
     }
-    sum_tiles(s.list, f, cut);
+    sum_tiles(f, cut);
     if (params.top_p == WG_TOP_P_OFF) return cut;
-    const u64 enough = enough_mass(list_mass(s, f), params.top_p);
+    const u64 enough = enough_mass(list_mass(f), params.top_p);
     const Found last = walk_to_sum(
         s.block, kept, [&](u32 i) { return list_token_mass(s.list, f, order_id(s.orders[i])); }, enough);
     if (last.index < kept) {
         cut = s.orders[last.index];
-        sum_tiles(s.list, f, cut);
+        sum_tiles(f, cut);
     }
     return cut;
 }
@@ -109,6 +119,7 @@ WG_DEVICE u64 truncate_list(SampleShared& s, const Listed& f, const RowParams& p
 template <u32 FORMAT>
 WG_DEVICE u64 read_list(const SampleParams& p, SampleShared& s, const Row& row, const u32* ids, u32 count) {
     u64 best = 0;
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < count; i += WG_THREADS) {
         const u32 id = ids[i];
         const float z = id < p.width ? read_adjusted<FORMAT>(row, id) : WG_ILLEGAL;
@@ -122,7 +133,8 @@ WG_DEVICE u64 read_list(const SampleParams& p, SampleShared& s, const Row& row, 
 
 // Samples a row of a list. The result's status is ROW_OK, or says why there is no token.
 template <u32 FORMAT>
-WG_NOINLINE RowResult sample_list(const SampleParams& p, SampleShared& s, u32 row, u32 slot_index) {
+WG_NOINLINE RowResult sample_list(const SampleParams& p, u32 row, u32 slot_index) {
+    WG_SHARED(SampleShared, s);
     const Slot* slot = (const Slot*)p.slots + slot_index;
     const u32 written = ((const LegalHead*)p.legal_heads)[slot_index].count;
     const u32 count = written < WG_LIST_CAP ? written : WG_LIST_CAP;
@@ -140,15 +152,17 @@ WG_NOINLINE RowResult sample_list(const SampleParams& p, SampleShared& s, u32 ro
     float log2_total = 0.0f;
     if (logprob || params.greedy == 0) {
         group_list(s.list, count);
-        sum_tiles(s.list, f, WG_CUT_NONE);
+        sum_tiles(f, WG_CUT_NONE);
     }
-    if (logprob) log2_total = log2_of_mass(list_mass(s, f));
+    if (logprob) log2_total = log2_of_mass(list_mass(f));
     if (tops > 0) {
-        rank_list(s, f);
+        rank_list(f);
         u32 legal = 0;
-        for (u32 i = WG_THREAD; i < count; i += WG_THREADS) legal += s.orders[i] >= WG_CUT_NONE;
+#pragma unroll 1
+    for (u32 i = WG_THREAD; i < count; i += WG_THREADS) legal += s.orders[i] >= WG_CUT_NONE;
         legal = block_add(s.block, legal);
-        for (u32 i = WG_THREAD; i < legal; i += WG_THREADS) {
+#pragma unroll 1
+    for (u32 i = WG_THREAD; i < legal; i += WG_THREADS) {
             const u64 order = s.orders[i];
             s.orders[i] = (order >> 32 << 32) | (u32)~s.list.ids[order_id(order)];
         }
@@ -157,7 +171,7 @@ WG_NOINLINE RowResult sample_list(const SampleParams& p, SampleShared& s, u32 ro
     }
     if (params.greedy == 0) {
         const bool cuts = params.top_k < count || params.top_p != WG_TOP_P_OFF || params.min_p_log2 > WG_ILLEGAL;
-        const u64 cut = cuts ? truncate_list(s, f, params) : WG_CUT_NONE;
+        const u64 cut = cuts ? truncate_list(f, params) : WG_CUT_NONE;
         const Draw draw = make_draw(slot->seed, slot->position, slot->stream);
         const Found tile = pick(
             s.block, count, [&](u32 i) { return list_tile_mass(s.list, f, i); }, draw.tile);

@@ -40,7 +40,8 @@ WG_DEVICE float read_adjusted(const Row& row, u32 id) {
 }
 
 // Reads a tile, by a warp, into `to` [1024]: canonical logits, -inf for what is illegal, past the width, or
-// below `cut` in the row's order. Loads are 128 or 64 bytes a warp, 8 in flight.
+// below `cut` in the row's order. Loads are 128 or 64 bytes a warp, 8 in flight. Lane l writes what is at l + 32 i; a
+// warp that reads it back in the same way needs no barrier.
 template <u32 FORMAT>
 WG_NOINLINE void stage_tile(const Row& row, u32 tile, u64 cut, float* to) {
     const u32 first = tile * WG_TILE + WG_LANE;
@@ -64,7 +65,6 @@ WG_NOINLINE void stage_tile(const Row& row, u32 tile, u64 cut, float* to) {
             to[(part * 8 + i) * 32 + WG_LANE] = order(z[i], id) >= cut ? z[i] : WG_ILLEGAL;
         }
     }
-    WG_SYNC_WARP();
 }
 
 // Whether a tile can be read by load_tile; all lanes of a warp ask.
@@ -108,9 +108,9 @@ WG_DEVICE void load_tile(const Row& row, u32 tile, float (&z)[32]) {
     wg_u4 v[COUNT];
     if (row.mask == nullptr) {
 #pragma unroll
-        for (u32 i = 0; i < COUNT; i++) v[i] = wg_load16_stream(at + i * 512);
+        for (u32 i = 0; i < COUNT; i++) v[i] = wg_load16_stream(at + i * 512);  // hot: read 32
 #pragma unroll
-        for (u32 i = 0; i < COUNT; i++) widen<FORMAT>(v[i], &z[i * LOGITS]);
+        for (u32 i = 0; i < COUNT; i++) widen<FORMAT>(v[i], &z[i * LOGITS]);  // hot: read 32
         return;
     }
     const u8* bytes = (const u8*)(row.mask + tile * 32);

@@ -52,7 +52,7 @@ WG_KERNEL(fill_bitmask, FillParams, MASK_THREADS, 4) {
         for (u32 i = WG_THREAD; i < words; i += WG_THREADS) {
             const u32 tail = p.width - 32 * i;
             const u32 all = tail >= 32 ? 0xffffffffu : (1u << tail) - 1;
-            out[i] = head.kind == LEGAL_ALL ? all : head.kind == LEGAL_LIST ? 0 : from[i] & all;
+            out[i] = head.kind == LEGAL_ALL ? all : head.kind == LEGAL_LIST ? 0 : from[i];
         }
         WG_SYNC();
         if (head.kind == LEGAL_LIST) {

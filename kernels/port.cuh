@@ -33,12 +33,24 @@ struct alignas(16) wg_u4 {
 #define WG_DEVICE __device__ __forceinline__
 // For code that is not worth a copy at every place that calls it.
 #define WG_NOINLINE __device__ __noinline__
+// A function that stays one: large, called from several places, and not where time goes.
+#define WG_FUNCTION [[maybe_unused]] static __device__ __noinline__
 // Tables that device code reads (`WG_CONSTANT float WEIGHTS[5] = {...}`).
 #define WG_CONSTANT static __device__ const
 
+#ifdef WG_STATIC_SHARED
+// For scripts/check-kernels.sh, so that the compiler says how much a kernel takes.
+template <typename T>
+WG_DEVICE T& wg_static_shared() {
+    __shared__ T shared;
+    return shared;
+}
+#define WG_SHARED(T, s) T& s = wg_static_shared<T>()
+#else
 #define WG_SHARED(T, s)                                                                                         \
     extern __shared__ __align__(16) unsigned char wg_dynamic_shared[];                                          \
     T& s = *reinterpret_cast<T*>(wg_dynamic_shared)
+#endif
 
 #define WG_THREAD (threadIdx.x)
 #define WG_LANE (threadIdx.x & 31u)

@@ -74,9 +74,9 @@ WG_DEVICE u32 take_tickets(const SampleParams& p, SampleShared& s, u32 first, u3
         if (WG_LANE == 0) s.finished = all;
     }
     WG_SYNC();
-    const u32 finished = s.finished;
-    WG_SYNC();
-    return finished;
+    // Of more than 32 rows in a piece all but the first and the last are complete, and finishing one takes barriers:
+    // nobody writes this again before all have read it.
+    return s.finished;
 }
 
 // Calls `finish(row, slot, result)` with every thread of the block for each row it is left with.
@@ -101,7 +101,7 @@ WG_DEVICE void run_batch(const SampleParams& p, SampleShared& s, Finish finish) 
             for (u32 left = take_tickets(p, s, first, from, end); left != 0; left &= left - 1) {
                 const u32 row = nth_row(s.wide, s.wide_before, first + wg_ffs(left) - 1);
                 const u32 slot = ((const u32*)p.rows)[row];
-                finish(row, slot, sample_wide<FORMAT>(p, s, row, slot));
+                finish(row, slot, sample_wide<FORMAT>(p, row, slot));
                 WG_SYNC();
             }
         }
@@ -111,7 +111,7 @@ WG_DEVICE void run_batch(const SampleParams& p, SampleShared& s, Finish finish) 
     for (u32 n = begin; n < lists && tiles + n * WG_LIST_TILES < to; n++) {
         const u32 row = nth_row(s.listed, s.listed_before, n);
         const u32 slot = ((const u32*)p.rows)[row];
-        finish(row, slot, sample_list<FORMAT>(p, s, row, slot));
+        finish(row, slot, sample_list<FORMAT>(p, row, slot));
         WG_SYNC();
     }
 }

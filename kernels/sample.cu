@@ -19,17 +19,17 @@ WG_DEVICE void sample_batch(const SampleParams& p, SampleShared& s) {
     });
 }
 
-WG_KERNEL(sample_f32, SampleParams, WG_SAMPLE_THREADS, 4) {
+WG_KERNEL(sample_f32, SampleParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
     WG_SHARED(SampleShared, s);
     sample_batch<WG_F32>(p, s);
 }
 
-WG_KERNEL(sample_f16, SampleParams, WG_SAMPLE_THREADS, 4) {
+WG_KERNEL(sample_f16, SampleParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
     WG_SHARED(SampleShared, s);
     sample_batch<WG_F16>(p, s);
 }
 
-WG_KERNEL(sample_bf16, SampleParams, WG_SAMPLE_THREADS, 4) {
+WG_KERNEL(sample_bf16, SampleParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
     WG_SHARED(SampleShared, s);
     sample_batch<WG_BF16>(p, s);
 }

@@ -126,6 +126,7 @@ WG_DEVICE void deal_rows(const SampleParams& p, SampleShared& s) {
     WG_SYNC();
     if (WG_THREAD <= words) {
         u32 wide = 0, listed = 0;
+#pragma unroll 1
         for (u32 w = 0; w < WG_THREAD; w++) {
             wide += wg_popc(s.wide[w]);
             listed += wg_popc(s.listed[w]);
@@ -137,10 +138,12 @@ WG_DEVICE void deal_rows(const SampleParams& p, SampleShared& s) {
 }
 
 // The n-th row whose bit is set; there must be one.
-WG_DEVICE u32 nth_row(const u32* words, const u32* before, u32 n) {
+WG_NOINLINE u32 nth_row(const u32* words, const u32* before, u32 n) {
     u32 at = 0;
+#pragma unroll 1
     while (before[at + 1] <= n) at++;
     u32 word = words[at];
+#pragma unroll 1
     for (u32 skip = n - before[at]; skip > 0; skip--) word &= word - 1;
     return at * 32 + wg_ffs(word) - 1;
 }

@@ -18,8 +18,9 @@ struct StepParams {
 };
 static_assert(sizeof(StepParams) == 168, "device::step::StepParams");
 
-// Moves the row's slot on by what was sampled, and writes the result; by all threads of the block.
-WG_DEVICE void finish_row(const SampleParams& p, const SlotArrays& arrays, u32 row, u32 slot, RowResult result) {
+// Moves the row's slot on by what was sampled, and writes the result; by all threads of the block. Not inlined: its
+// registers are not the scan's.
+WG_NOINLINE void finish_row(const SampleParams& p, const SlotArrays& arrays, u32 row, u32 slot, RowResult result) {
     // Every thread has read what it needs of the slot.
     WG_SYNC();
     if (WG_WARP != 0) return;
@@ -42,17 +43,17 @@ WG_DEVICE void step_batch(const StepParams& p, SampleShared& s) {
     });
 }
 
-WG_KERNEL(step_f32, StepParams, WG_SAMPLE_THREADS, 4) {
+WG_KERNEL(step_f32, StepParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
     WG_SHARED(SampleShared, s);
     step_batch<WG_F32>(p, s);
 }
 
-WG_KERNEL(step_f16, StepParams, WG_SAMPLE_THREADS, 4) {
+WG_KERNEL(step_f16, StepParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
     WG_SHARED(SampleShared, s);
     step_batch<WG_F16>(p, s);
 }
 
-WG_KERNEL(step_bf16, StepParams, WG_SAMPLE_THREADS, 4) {
+WG_KERNEL(step_bf16, StepParams, WG_SAMPLE_THREADS, WG_SAMPLE_BLOCKS) {
     WG_SHARED(SampleShared, s);
     step_batch<WG_BF16>(p, s);
 }
@@ -84,10 +85,10 @@ WG_DEVICE void step_whole(const WholeStepParams& p, WholeShared& s) {
         WG_SYNC();
         const bool list = ((const LegalHead*)p.sample.legal_heads)[slot].kind == LEGAL_LIST;
         if (!list) scan_row<FORMAT>(p.sample, s.sample, row, slot);
-        const RowResult result = list ? sample_list<FORMAT>(p.sample, s.sample, row, slot)
-                                      : sample_wide<FORMAT>(p.sample, s.sample, row, slot);
+        const RowResult result = list ? sample_list<FORMAT>(p.sample, row, slot)
+                                      : sample_wide<FORMAT>(p.sample, row, slot);
+        // The next row begins with a barrier, or with words of its own in global memory.
         finish_row(p.sample, p.legal.a, row, slot, result);
-        WG_SYNC();
     }
 }
 

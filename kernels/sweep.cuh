@@ -2,6 +2,8 @@
 // the sums of what a cut keeps. Only tiles that can matter are read; each by a warp, through its stage.
 //
 // A sweep costs its tiles' bytes once more, from L2 as a rule: the row was read moments ago.
+//
+// Functions that are not inlined name the block's shared memory themselves: the compiler then knows it for shared.
 #pragma once
 
 #include "sample.cuh"
@@ -47,7 +49,8 @@ WG_DEVICE bool passes(const Finishing& f, const Filter& filter, float z, u32 id)
 }
 
 // The mass of one token of a wide row.
-WG_DEVICE u64 token_mass(const SampleShared& s, const Finishing& f, float z, u32 id) {
+WG_NOINLINE u64 token_mass(const Finishing& f, float z, u32 id) {
+    WG_SHARED(SampleShared, s);
     const float a = s.maxima[id >> WG_TILE_BITS];
     return mass(weight(z, a, f.scale), a, f.row_max, f.scale);
 }
@@ -60,19 +63,20 @@ WG_DEVICE void sweep(SampleShared& s, const Finishing& f, const Filter& filter, 
     for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_WARPS) {
         if (key(s.maxima[tile]) < least) continue;
         stage_tile<FORMAT>(f.row, tile, filter.cut, stage);
+#pragma unroll 4
         for (u32 i = 0; i < 32; i++) {
             const float z = stage[i * 32 + WG_LANE];
             const u32 id = tile * WG_TILE + i * 32 + WG_LANE;
             if (z > WG_ILLEGAL && passes(f, filter, z, id)) visit(z, id);
         }
-        WG_SYNC_WARP();
     }
 }
 
 // Puts the orders of what the filter passes into `orders`, in no order; their number, or more than
 // WG_RANKED_CAP (and a list of no use) if they are too many.
 template <u32 FORMAT>
-WG_NOINLINE u32 collect(SampleShared& s, const Finishing& f, const Filter& filter) {
+WG_NOINLINE u32 collect(const Finishing& f, const Filter& filter) {
+    WG_SHARED(SampleShared, s);
     WG_SYNC();
     if (WG_THREAD == 0) s.block.count = 0;
     WG_SYNC();
@@ -90,9 +94,10 @@ WG_NOINLINE u32 collect(SampleShared& s, const Finishing& f, const Filter& filte
 // Fills the histogram with the mass (or the number, if not `by_mass`) of what the filter passes: by bin of
 // distance while the filter knows no prefix, then by the next digit of the rank, greatest first.
 template <u32 FORMAT>
-WG_NOINLINE void fill_histogram(SampleShared& s, const Finishing& f, const Filter& filter, u32 digit_shift,
-                                bool by_mass) {
+WG_NOINLINE void fill_histogram(const Finishing& f, const Filter& filter, u32 digit_shift, bool by_mass) {
+    WG_SHARED(SampleShared, s);
     WG_SYNC();
+#pragma unroll 1
     for (u32 i = WG_THREAD; i < WG_BINS; i += WG_THREADS) {
         s.histogram.sums[i] = 0;
         s.histogram.counts[i] = 0;
@@ -102,7 +107,7 @@ WG_NOINLINE void fill_histogram(SampleShared& s, const Finishing& f, const Filte
         const u32 bin = digit_shift == WG_RANK_BITS
                             ? bin_of(f, z)
                             : WG_BINS - 1 - ((u32)(rank_of(order(z, id)) >> digit_shift) & (WG_BINS - 1));
-        wg_atomic_add64(&s.histogram.sums[bin], by_mass ? token_mass(s, f, z, id) : 1);
+        wg_atomic_add64(&s.histogram.sums[bin], by_mass ? token_mass(f, z, id) : 1);
         wg_atomic_add(&s.histogram.counts[bin], 1);
     });
     WG_SYNC();
@@ -114,11 +119,12 @@ WG_NOINLINE void fill_histogram(SampleShared& s, const Finishing& f, const Filte
 // Bins of distance first, then digits of the rank inside the bin that matters, until what is left of it can
 // be ranked as a list.
 template <u32 FORMAT>
-WG_NOINLINE u64 find_cut(SampleShared& s, const Finishing& f, u64 cut, u64 enough, bool by_mass) {
+WG_NOINLINE u64 find_cut(const Finishing& f, u64 cut, u64 enough, bool by_mass) {
+    WG_SHARED(SampleShared, s);
     Filter filter = filter_all(cut);
     u32 shift = WG_RANK_BITS;
     while (true) {
-        fill_histogram<FORMAT>(s, f, filter, shift, by_mass);
+        fill_histogram<FORMAT>(f, filter, shift, by_mass);
         const Histogram& h = s.histogram;
         const Found bin = walk_to_sum(s.block, WG_BINS, [&](u32 i) { return h.sums[i]; }, enough);
         if (bin.index == WG_BINS) return cut;
@@ -134,12 +140,12 @@ WG_NOINLINE u64 find_cut(SampleShared& s, const Finishing& f, u64 cut, u64 enoug
         if (count <= WG_RANKED_CAP) break;
         shift = shift > 9 ? shift - 9 : 0;
     }
-    const u32 count = collect<FORMAT>(s, f, filter);
+    const u32 count = collect<FORMAT>(f, filter);
     sort_orders(s.orders, count);
     const Found last = walk_to_sum(
         s.block, count,
         [&](u32 i) {
-            return by_mass ? token_mass(s, f, order_logit(s.orders[i]), order_id(s.orders[i])) : 1ull;
+            return by_mass ? token_mass(f, order_logit(s.orders[i]), order_id(s.orders[i])) : 1ull;
         },
         enough);
     return s.orders[last.index];
@@ -147,7 +153,8 @@ WG_NOINLINE u64 find_cut(SampleShared& s, const Finishing& f, u64 cut, u64 enoug
 
 // Sets `sums` to the weights that a cut keeps, tile by tile.
 template <u32 FORMAT>
-WG_NOINLINE void sum_kept(SampleShared& s, const Finishing& f, u64 cut) {
+WG_NOINLINE void sum_kept(const Finishing& f, u64 cut) {
+    WG_SHARED(SampleShared, s);
     WG_SYNC();
     float* stage = s.stage[WG_WARP];
     for (u32 tile = WG_WARP; tile < f.tiles; tile += WG_WARPS) {
@@ -155,9 +162,9 @@ WG_NOINLINE void sum_kept(SampleShared& s, const Finishing& f, u64 cut) {
         const float max = s.maxima[tile];
         if (key(max) >= (u32)(cut >> 32)) {
             stage_tile<FORMAT>(f.row, tile, cut, stage);
+#pragma unroll 4
             for (u32 i = 0; i < 32; i++) sum += weight(stage[i * 32 + WG_LANE], max, f.scale);
             sum = warp_add(sum);
-            WG_SYNC_WARP();
         }
         if (WG_LANE == 0) s.sums[tile] = sum;
     }

@@ -33,12 +33,11 @@ WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, fl
         stage_tile<FORMAT>(row, tile, WG_CUT_NONE, stage);
 #pragma unroll
         for (u32 i = 0; i < 32; i++) z[i] = stage[i * 32 + WG_LANE];
-        WG_SYNC_WARP();
     }
     // NaN is not greater than anything.
     float max = WG_ILLEGAL;
 #pragma unroll
-    for (u32 i = 0; i < 32; i++) max = wg_max(z[i], max);
+    for (u32 i = 0; i < 32; i++) max = wg_max(z[i], max);  // hot: max 32
     max = key_to_f32(WG_REDUCE_MAX(key(canonical(max))));
 
     TileRecord record = {0, max, 0};
@@ -47,7 +46,7 @@ WG_DEVICE TileRecord scan_tile(const Row& row, u32 tile, bool weigh, float s, fl
 #pragma unroll
             for (u32 i = 0; i < 32; i++) z[i] = z[i] > max ? max : z[i];  // +inf; NaN stays
         }
-        record.sum = warp_add(sum_weights(z, max, s));
+        record.sum = warp_add(sum_weights(z, max, s));  // hot: weigh 32
     }
     return record;
 }

@@ -126,7 +126,7 @@ WG_DEVICE bool try_entry(const WalkShared& s, const WalkOf& w, LinearLevels leve
 }
 
 // The subtrees that were put off, or everything; by one lane of each warp.
-WG_DEVICE void walk_put_off(WalkShared& s, const WalkOf& w, const Config& root) {
+WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w, const Config& root) {
     if (WG_LANE != 0) return;
     const LinearLevels levels = {s.base, s.spare + (u64)WG_WARP * s.max_levels, root.depth, s.max_levels};
     const bool all = s.put_off_count > WALK_PUT_OFF;
@@ -143,7 +143,7 @@ WG_DEVICE void walk_put_off(WalkShared& s, const WalkOf& w, const Config& root) 
 
 // Walks from `root`; by the whole block, with the same arguments. False if a list has become too long, or
 // would have to be made anew: the walk must then be repeated with bits.
-WG_DEVICE bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
+WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
     const u64 left = left_after(s.budget);
     WG_SYNC();
     if (WG_THREAD == 0) {
@@ -226,10 +226,8 @@ WG_DEVICE bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
                 }
                 const u32 here = node_tokens(n);
                 if (here != 0 && fits(s.g, c, s.budget)) {
-                    for (u32 i = 0; i < here; ++i) {
-                        const u32 position = n.first_token + i;
-                        if (position >= w.first && position < w.last) emit_entry(s, w, position);
-                    }
+                    // On the way to a part's tokens there may be some of another part: their bits are set twice.
+                    for (u32 i = 0; i < here; ++i) emit_entry(s, w, n.first_token + i);
                 }
                 const u32 below = node_children(n);
                 if (below == 0) break;

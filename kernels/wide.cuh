@@ -20,6 +20,7 @@ WG_DEVICE Chosen choose_greatest(SampleShared& s, const Finishing& f) {
     if (WG_WARP == 0) {
         stage_tile<FORMAT>(f.row, tile, WG_CUT_NONE, s.stage[0]);
         u32 at = WG_TILE;
+#pragma unroll 4
         for (u32 i = 0; i < 32; i++) {
             if (s.stage[0][i * 32 + WG_LANE] == f.row_max && at == WG_TILE) at = i * 32 + WG_LANE;
         }
@@ -63,7 +64,8 @@ WG_DEVICE u32 tops_wanted(const SampleParams& p, const Slot* slot) {
 
 // Samples a wide row whose records are complete. The result's status is ROW_OK, or says why there is no token.
 template <u32 FORMAT>
-WG_NOINLINE RowResult sample_wide(const SampleParams& p, SampleShared& s, u32 row, u32 slot_index) {
+WG_NOINLINE RowResult sample_wide(const SampleParams& p, u32 row, u32 slot_index) {
+    WG_SHARED(SampleShared, s);
     const Slot* slot = (const Slot*)p.slots + slot_index;
     const bool bitmap = ((const LegalHead*)p.legal_heads)[slot_index].kind == LEGAL_BITMAP;
     Finishing f = {make_row<FORMAT>(p, row, slot_index, bitmap), 0.0f, slot->params.scale, p.tiles};
@@ -81,11 +83,11 @@ WG_NOINLINE RowResult sample_wide(const SampleParams& p, SampleShared& s, u32 ro
     if (best == 0) return {0, 0.0f, ROW_NO_LEGAL_TOKEN, 0};
 
     const bool logprob = (slot->flags & WG_FLAG_LOGPROB) != 0;
-    const float log2_total = logprob ? log2_of_mass(row_mass(s, f)) : 0.0f;
+    const float log2_total = logprob ? log2_of_mass(row_mass(f)) : 0.0f;
     const u32 tops = tops_wanted(p, slot);
     if (tops > 0) {
         u64 cut = WG_CUT_NONE;
-        const u32 count = rank_best<FORMAT>(s, f, tops, cut);
+        const u32 count = rank_best<FORMAT>(f, tops, cut);
         write_tops(p, s.orders, row, count, tops, f.row_max, f.scale, log2_total);
     }
     const RowParams& params = slot->params;
@@ -96,7 +98,7 @@ WG_NOINLINE RowResult sample_wide(const SampleParams& p, SampleShared& s, u32 ro
         const u32 top_k = effective_top_k(params, p.width);
         Kept kept = {WG_CUT_NONE, 0};
         if (top_k != WG_TOP_K_OFF || params.min_p_log2 > WG_ILLEGAL || params.top_p != WG_TOP_P_OFF) {
-            kept = truncate<FORMAT>(s, f, top_k, params.min_p_log2, params.top_p);
+            kept = truncate<FORMAT>(f, top_k, params.min_p_log2, params.top_p);
         }
         chosen = choose_drawn<FORMAT>(s, f, kept.cut, make_draw(slot->seed, slot->position, slot->stream));
     }

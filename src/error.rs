@@ -7,6 +7,8 @@
 //! ```text
 //! unsupported keyword at #/properties/a/not: "not" is not enforced; remove it …
 //! ```
+//!
+//! A schema can have several problems. The error is the first of them, and [`Error::problems`] are all.
 
 use std::fmt;
 
@@ -80,6 +82,7 @@ struct Inner {
     kind: ErrorKind,
     pointer: Option<String>,
     message: String,
+    others: Vec<Error>,
 }
 
 /// The crate's result type.
@@ -88,12 +91,30 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without a place in a JSON document.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, pointer: None, message: message.into() }))
+        Error(Box::new(Inner { kind, pointer: None, message: message.into(), others: Vec::new() }))
     }
 
     /// An error at a JSON pointer (`""` is the root, `/properties/a/type` a keyword).
     pub fn at(kind: ErrorKind, pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, pointer: Some(pointer.into()), message: message.into() }))
+        Error(Box::new(Inner {
+            kind,
+            pointer: Some(pointer.into()),
+            message: message.into(),
+            others: Vec::new(),
+        }))
+    }
+
+    /// The first of several problems of one schema, with the others; `None` if there are none.
+    pub fn together(problems: impl IntoIterator<Item = Error>) -> Option<Self> {
+        let mut problems = problems.into_iter();
+        let mut first = problems.next()?;
+        first.0.others.extend(problems);
+        Some(first)
+    }
+
+    /// This problem and those found with it.
+    pub fn problems(&self) -> impl Iterator<Item = &Error> {
+        std::iter::once(self).chain(&self.0.others)
     }
 
     /// The same error, placed at `pointer` unless it has a place already.
@@ -107,7 +128,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Where in the JSON document, as a JSON pointer (RFC 6901), if it concerns one.
+    /// Where in the JSON document, as a JSON pointer (RFC 6901), if it concerns one. Of a document given
+    /// beside the schema, its URI comes first (`http://x/y.json#/properties/a`).
     pub fn pointer(&self) -> Option<&str> {
         self.0.pointer.as_deref()
     }
@@ -122,9 +144,15 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.kind.as_str())?;
         if let Some(p) = &self.0.pointer {
-            write!(f, " at #{p}")?;
+            let hash = if p.contains('#') && !p.starts_with('/') { "" } else { "#" };
+            write!(f, " at {hash}{p}")?;
         }
-        write!(f, ": {}", self.0.message)
+        write!(f, ": {}", self.0.message)?;
+        match self.0.others.len() {
+            0 => Ok(()),
+            1 => f.write_str(" (and one problem more)"),
+            n => write!(f, " (and {n} problems more)"),
+        }
     }
 }
 

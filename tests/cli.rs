@@ -224,10 +224,54 @@ fn check_says_what_is_wrong_and_where() {
     let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!((&refused["ok"], &refused["kind"]), (&json!(false), &json!("invalid schema")));
 
+    // Leniently, what is not enforced is warned about.
+    let lax = folder.write("lax.json", r#"{"properties": {"a": {"not": {}}, "b": {"uniqueItems": true}}}"#);
+    let run = warpgrammar(&["check", "--lenient", lax.to_str().unwrap()]);
+    assert!(run.status.success() && text(&run.stderr).contains("warning at #/properties/a/not: "), "{run:?}");
+    let run = warpgrammar(&["check", "--lenient", "--json", lax.to_str().unwrap()]);
+    let accepted: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let pointers: Vec<&Value> =
+        accepted["warnings"].as_array().unwrap().iter().map(|w| &w["pointer"]).collect();
+    assert_eq!(pointers, ["/properties/a/not", "/properties/b/uniqueItems"]);
+    assert_eq!(warpgrammar(&["check", lax.to_str().unwrap()]).status.code(), Some(1));
+    // A line for each problem.
+    let worse = folder.write("worse.json", r#"{"minItems": -1, "properties": {"a": {"type": 7}}}"#);
+    let run = warpgrammar(&["check", worse.to_str().unwrap()]);
+    let lines: Vec<String> = text(&run.stderr).lines().map(str::to_owned).collect();
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("error: invalid schema at #/properties/a/type"),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("error: invalid schema at #/minItems"), "{lines:?}");
+    let run = warpgrammar(&["check", "--json", worse.to_str().unwrap()]);
+    let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(refused["problems"][1]["pointer"], "/minItems");
+
     let missing = warpgrammar(&["check", "nowhere.json"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("nowhere.json"));
     assert_eq!(warpgrammar(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn schemas_are_given_beside_the_main_one() {
+    let folder = Folder::new("with");
+    std::fs::create_dir_all(folder.path("shared/deep")).unwrap();
+    folder.write("shared/deep/name.json", r#"{"$id": "http://example.com/name", "type": "string"}"#);
+    folder.write("shared/note.txt", "no schema");
+    let main = folder.write(
+        "main.json",
+        r##"{"properties": {"a": {"$ref": "deep/name.json"}, "b": {"$ref": "http://example.com/name"}}}"##,
+    );
+    let (main, dir) = (main.to_str().unwrap(), folder.path("shared"));
+    let (dir, name) = (dir.to_str().unwrap(), folder.path("shared/deep/name.json"));
+    let alone = warpgrammar(&["check", main]);
+    assert!(text(&alone.stderr).contains("another document, \"deep/name.json\""), "{alone:?}");
+    assert!(warpgrammar(&["check", "--schema-dir", dir, main]).status.success());
+    let by_file = format!("deep/name.json={}", name.display());
+    assert!(warpgrammar(&["check", "--with", &by_file, main]).status.success());
+    let twice = warpgrammar(&["check", "--with", &by_file, "--schema-dir", dir, main]);
+    assert!(text(&twice.stderr).contains("is given twice"), "{twice:?}");
 }
 
 #[test]
@@ -279,4 +323,60 @@ fn maskbench_prints_verdicts_and_times() {
     let written: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
     assert_eq!(written["per_file"]["one.json"], "ok");
     assert!(written["per_file"]["two.json"].as_str().unwrap().starts_with("compile error: invalid schema"));
+}
+
+/// What doctor says and does where there is no GPU, and with an emulator that cannot be loaded.
+#[test]
+fn doctor_without_a_gpu() {
+    let folder = Folder::new("doctor");
+    let file = folder.path("doctor.json");
+    let out = warpgrammar(&[
+        "doctor",
+        "--emulated",
+        "--bench",
+        "quick",
+        "--json",
+        &file.display().to_string(),
+        "--seed",
+        "3",
+        "--skip-checks",
+    ]);
+    assert_eq!(out.status.code(), Some(3), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("--bench measures cards only"));
+    let out = warpgrammar(&["doctor", "--emulated", "--reduced", "--json", &file.display().to_string()]);
+    let said = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(3), "{said}{}", text(&out.stderr));
+    assert!(said.starts_with("no GPU: "), "{said}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&report["gpu"], &report["bench"]), (&Value::Null, &Value::Null));
+    if !said.contains("no emulator") {
+        let checks = report["checks"].as_array().unwrap();
+        assert!(checks.len() >= 6 && checks.iter().all(|c| c["failure"].is_null() && c["compared"] != 0));
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_warpgrammar"))
+        .args(["doctor", "--emulated", "--reduced"])
+        .env("WARPGRAMMAR_EMULATOR", folder.path("absent.so"))
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(3));
+    assert!(text(&out.stdout).contains("no emulator: "));
+}
+
+/// Broken kernels are found: the emulator leaves a barrier out.
+#[test]
+fn doctor_finds_broken_kernels() {
+    let kernel =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/kernels/emulator/selftest.cu"))
+            .unwrap();
+    let line = 1 + kernel.lines().position(|line| line.trim() == "WG_SYNC();").expect("a barrier");
+    let out = Command::new(env!("CARGO_BIN_EXE_warpgrammar"))
+        .args(["doctor", "--emulated", "--reduced"])
+        .env("WARPGRAMMAR_SKIP_BARRIER", format!("selftest.cu:{line}"))
+        .output()
+        .unwrap();
+    if text(&out.stdout).contains("no emulator") {
+        return;
+    }
+    assert_eq!(out.status.code(), Some(4), "{}{}", text(&out.stdout), text(&out.stderr));
+    assert!(text(&out.stdout).contains("FAILED: seed 0"));
 }

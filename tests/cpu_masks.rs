@@ -1,6 +1,8 @@
 //! The fast CPU backend against the reference: masks, places, bounds and completeness, bit for bit.
 
 mod common;
+#[path = "common/schemas.rs"]
+mod schemas;
 
 use std::sync::Arc;
 
@@ -12,48 +14,9 @@ use warpgrammar::reference::Configuration;
 use warpgrammar::table::Grammar;
 use warpgrammar::vocab::Vocabulary;
 
+/// The common schemas, and those of strings as items too, so that they are gone through many times.
 fn schemas() -> Vec<Value> {
-    let mut all = vec![
-        json!(true),
-        json!({"type": "object"}),
-        json!({"type": "string"}),
-        json!({"type": "string", "minLength": 2, "maxLength": 4}),
-        json!({"type": "string", "maxLength": 9}),
-        json!({"type": "string", "minLength": 5}),
-        json!({"type": "string", "minLength": 140, "maxLength": 300}),
-        json!({"type": "string", "pattern": "^(aaa)*b$", "maxLength": 5}),
-        json!({"type": "string", "pattern": "^[ab]*$", "minLength": 3, "maxLength": 7}),
-        json!({"type": "string", "pattern": "^[a-z]+$"}),
-        json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{3,10}$"}),
-        json!({"type": "string", "pattern": "^[A-Za-z0-9_]*$", "maxLength": 150}),
-        json!({"type": "string", "pattern": "^ab"}),
-        json!({"type": "string", "pattern": "^https?://", "maxLength": 30}),
-        json!({"type": "string", "pattern": "b.*c"}),
-        json!({"type": "string", "format": "date"}),
-        json!({"enum": ["red", "green", "b\"lue", "é", 1, null, {"a": [1, 2]}]}),
-        json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}, "c": true},
-               "required": ["b"], "additionalProperties": false}),
-        json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
-               "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
-        json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}}),
-        json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
-        json!({"type": "array", "items": {"type": "string"}, "minItems": 3}),
-        json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),
-        json!({"anyOf": [
-            {"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "string"}}, "required": ["kind", "x"], "additionalProperties": false},
-            {"type": "object", "properties": {"kind": {"const": "b"}, "y": {"type": "integer"}}, "required": ["kind", "y"], "additionalProperties": false}
-        ]}),
-        json!({"properties": {"a": {"type": "string"}}, "type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
-        json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "v": {"type": "number"}},
-               "required": ["next", "v"], "additionalProperties": false}),
-        json!({"type": "object", "properties": {"type": {"enum": ["div", "form"]}, "children": {"type": "array", "items": {"$ref": "#"}}},
-               "required": ["type", "children"], "additionalProperties": false}),
-        json!({"anyOf": [{"type": "array", "items": {"$ref": "#"}, "maxItems": 3}, {"type": "string", "maxLength": 2}]}),
-        json!({"type": ["object", "array", "string"], "minItems": 1, "required": ["k"]}),
-        json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
-                         {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
-    ];
-    // As items, so that they are gone through many times.
+    let mut all = schemas::schemas();
     for i in 0..all.len() {
         if all[i]["type"] == "string" {
             all.push(json!({"type": "array", "items": all[i], "minItems": 4}));

@@ -221,9 +221,14 @@ fn check(language: &Language, max_depth: u8) {
         }
         let mask = at.mask(&grammar, &vocab, None);
         let mut words = vec![0; vocab.width().div_ceil(32)];
-        // At the very end only the stop token is left, which the engine does not wait for.
         engine.fill_mask(slot, &mut words).unwrap();
-        assert_eq!(mask, words, "the engine's mask after {output:?} for {}", language.schema);
+        let mut want = mask.clone();
+        if engine.finish(slot).unwrap().is_some() {
+            // At the very end only the stop token is left, which the engine does not wait for.
+            assert_eq!(mask.iter().map(|w| w.count_ones()).sum::<u32>(), 1);
+            want.fill(0);
+        }
+        assert_eq!(want, words, "the engine's mask after {output:?} for {}", language.schema);
         engine.retire(slot).unwrap();
         for (token, bytes) in texts.iter().enumerate() {
             let legal = mask[token / 32] >> (token % 32) & 1 == 1;

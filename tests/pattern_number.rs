@@ -60,12 +60,18 @@ fn expected(spec: &NumberSpec, text: &str) -> bool {
             distance > 0 || (distance == 0 && !b.exclusive)
         })
     };
-    let integer = spec.integer || spec.multiple_of.is_some();
+    let integer = spec.integer || (spec.multiple_of.is_some() && spec.decimals == 0);
+    let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    if spec.multiple_of.is_some() && decimals > spec.decimals.into() {
+        return false;
+    }
     inside(&spec.minimum, 1)
         && inside(&spec.maximum, -1)
         && !(integer && text.contains('.'))
         && !(value == 0 && text.starts_with('-'))
-        && spec.multiple_of.is_none_or(|m| value % (i128::from(m) * 10i128.pow(16)) == 0)
+        && spec
+            .multiple_of
+            .is_none_or(|m| value % (i128::from(m) * 10i128.pow(16 - u32::from(spec.decimals))) == 0)
 }
 
 /// Whether numbers of this sign are bounded by their sign at most.
@@ -120,8 +126,19 @@ fn random_spec(random: &mut Random) -> NumberSpec {
         maximum,
         multiple_of: Some([1, 2, 3, 5, 7, 10, 12, 20, 50, 100][random.below(10)])
             .filter(|_| random.below(4) == 0),
+        decimals: 0,
         constant: None,
     }
+}
+
+/// As it is, or with a divisor between its decimals.
+fn with_decimals(mut spec: NumberSpec, random: &mut Random) -> NumberSpec {
+    if random.below(2) == 0 {
+        (spec.multiple_of, spec.decimals) =
+            [(1, 1), (1, 2), (5, 1), (25, 1), (25, 2), (3, 1), (75, 2), (1, 3), (125, 3), (15, 1)]
+                .map(|(m, d)| (Some(m), d))[random.below(10)];
+    }
+    spec
 }
 
 #[test]
@@ -134,7 +151,7 @@ fn brute_force() {
     let mut random = Random(7);
     let mut accepted = 0;
     for _ in 0..150 {
-        let spec = random_spec(&mut random);
+        let spec = with_decimals(random_spec(&mut random), &mut random);
         let dfa = number(&spec).unwrap();
         check_invariants(&dfa);
         for text in &texts {
@@ -170,7 +187,7 @@ fn schema(spec: &NumberSpec) -> Value {
         }
     }
     if let Some(m) = spec.multiple_of {
-        schema["multipleOf"] = json!(m);
+        schema["multipleOf"] = serde_json::from_str(&format!("{m}e-{}", spec.decimals)).unwrap();
     }
     schema
 }
@@ -314,6 +331,23 @@ fn chosen_cases() {
     check(multiple(86400, "0", "1e12"), &["0", "86400", "172800"], &["86401"]);
     check(multiple(65536, "-65535.5", "2e5"), &["0", "65536", "131072", "196608"], &["-65536", "1", "-0"]);
     check(multiple(65537, "-65537", "1"), &["0", "-65537"], &["65537", "-0"]);
+    let decimal = |m, decimals, min: &str, max: &str| NumberSpec { decimals, ..multiple(m, min, max) };
+    check(
+        decimal(1, 2, "0", "100"),
+        &["0", "0.0", "0.01", "99.99", "100", "100.00", "12.5"],
+        &["0.001", "0.010", "100.01", "1e1", "-0.01"],
+    );
+    check(
+        decimal(25, 1, "-10", "10"),
+        &["2.5", "-7.5", "10", "10.0", "0"],
+        &["2.4", "1", "-0", "2.50", "12.5"],
+    );
+    check(decimal(250, 2, "-10", "10"), &["2.5", "-7.5", "10"], &["2.4", "2.50"]);
+    check(NumberSpec { integer: true, ..decimal(25, 1, "0", "30") }, &["5", "30"], &["2.5", "2", "5.0"]);
+    check(NumberSpec { integer: true, ..decimal(2125, 3, "0", "99") }, &["17", "34"], &["2", "8.5"]);
+    check(NumberSpec { integer: true, ..decimal(1, 2, "0", "30") }, &["5", "30"], &["0.01"]);
+    check(decimal(1, 12, "0", "0.1"), &["0.000000000001", "0.1"], &["0.0000000000001"]);
+    check(decimal(3, 1, "0.1", "0.2"), &[], &["0.1", "0.3"]);
     let constant = |text: &str| NumberSpec { constant: Some(text.into()), integer: true, ..any.clone() };
     check(constant("1e3"), &["1e3", "1000"], &["1000.0", "1"]);
     check(constant("1.0"), &["1.0", "1"], &["1.00"]);
@@ -331,6 +365,8 @@ fn bad_specs_are_errors() {
     assert_eq!(kind(NumberSpec { constant: Some("01".into()), ..any.clone() }), ErrorKind::InvalidSchema);
     assert_eq!(kind(NumberSpec { multiple_of: Some(0), ..any.clone() }), ErrorKind::InvalidSchema);
     assert_eq!(kind(NumberSpec { maximum: bound("1e9999", false), ..any.clone() }), ErrorKind::LimitExceeded);
+    let decimals = NumberSpec { multiple_of: Some(1), decimals: 13, ..any.clone() };
+    assert_eq!(kind(decimals), ErrorKind::LimitExceeded);
     for m in [1_000_003, 65_537 * 3, u64::MAX] {
         assert_eq!(kind(NumberSpec { multiple_of: Some(m), ..any.clone() }), ErrorKind::LimitExceeded, "{m}");
     }
@@ -339,8 +375,8 @@ fn bad_specs_are_errors() {
 proptest::proptest! {
     /// Any text as a bound or constant is used or refused, never a panic.
     #[test]
-    fn any_text_is_handled(min in "-?[0-9]{0,25}(\\.[0-9]{0,20})?([eE][+-]?[0-9]{0,3})?|\\PC{0,6}", max in "-?[0-9]{1,25}(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?", integer: bool, exclusive: bool, m: Option<u16>) {
-        let spec = NumberSpec { integer, minimum: bound(&min, exclusive), maximum: bound(&max, exclusive), multiple_of: m.map(u64::from), constant: None };
+    fn any_text_is_handled(min in "-?[0-9]{0,25}(\\.[0-9]{0,20})?([eE][+-]?[0-9]{0,3})?|\\PC{0,6}", max in "-?[0-9]{1,25}(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?", integer: bool, exclusive: bool, m: Option<u16>, d in 0..16u8) {
+        let spec = NumberSpec { integer, minimum: bound(&min, exclusive), maximum: bound(&max, exclusive), multiple_of: m.map(u64::from), decimals: d, constant: None };
         if let Ok(dfa) = number(&spec) {
             proptest::prop_assert!(dfa.is_empty() == (dfa.len() == 1));
         }

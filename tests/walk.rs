@@ -1,8 +1,11 @@
 //! Random walks: every legal byte leads on, every walk ends, and what it wrote satisfies the schema.
 
 mod common;
+#[path = "common/schemas.rs"]
+mod schemas;
 
 use common::{Random, compile, data, repeats};
+use schemas::schemas;
 use serde_json::{Value, json};
 use warpgrammar::automaton::{KeyOrder, Options, Whitespace};
 use warpgrammar::reference::Configuration;
@@ -76,44 +79,6 @@ fn check_grammar(g: &Grammar, schema: &Value, walks: usize, random: &mut Random)
             assert!(valid, "{} does not satisfy {schema}", String::from_utf8_lossy(&text));
         }
     }
-}
-
-fn schemas() -> Vec<Value> {
-    vec![
-        json!(true),
-        json!({"type": "object"}),
-        json!({"type": "string", "minLength": 2, "maxLength": 4}),
-        json!({"type": "string", "pattern": "^(aaa)*b$", "maxLength": 5}),
-        json!({"type": "string", "pattern": "^[ab]*$", "minLength": 3, "maxLength": 7}),
-        json!({"enum": ["red", "green", "b\"lue", 1, null, {"a": [1, 2]}]}),
-        json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}, "c": true},
-               "required": ["b"], "additionalProperties": false}),
-        json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
-               "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
-        json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
-        json!({"type": "array", "items": {"type": "string"}, "minItems": 4}),
-        json!({"type": "array", "items": {"type": "array", "items": {"enum": [1, "a"]}, "minItems": 3}, "minItems": 2}),
-        json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),
-        json!({"anyOf": [
-            {"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "string"}}, "required": ["kind", "x"], "additionalProperties": false},
-            {"type": "object", "properties": {"kind": {"const": "b"}, "y": {"type": "integer"}}, "required": ["kind", "y"], "additionalProperties": false}
-        ]}),
-        json!({"properties": {"a": {"type": "string"}}, "type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
-        json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "v": {"type": "number"}},
-               "required": ["next", "v"], "additionalProperties": false}),
-        json!({"type": "object", "properties": {"type": {"enum": ["div", "form"]}, "children": {"type": "array", "items": {"$ref": "#"}}},
-               "required": ["type", "children"], "additionalProperties": false}),
-        json!({"type": ["object", "array", "string"], "minItems": 1, "required": ["k"]}),
-        // An item that only a count forces, deeper than those before it.
-        json!({"type": "array", "prefixItems": [{"type": "null"}, {"type": "null"}, {"type": "array", "minItems": 1,
-               "items": {"type": "array", "minItems": 1, "items": {"type": "null"}}}], "minItems": 3, "maxItems": 5}),
-        // The deeper object shares a frame that is older than itself.
-        json!({"type": "object", "properties": {"s": {"type": "string"}, "o": {"type": "object",
-               "properties": {"t": {"type": "string"}}, "required": ["t"], "additionalProperties": false}},
-               "required": ["s", "o"], "additionalProperties": false}),
-        json!({"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
-                         {"type": "object", "properties": {"b": {"type": "object", "required": ["c"]}}}]}),
-    ]
 }
 
 #[test]

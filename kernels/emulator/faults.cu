@@ -1,6 +1,8 @@
 // Kernels that are wrong, each in one way that the emulator must report. Never compiled for a GPU.
 #pragma once
 
+#include "../port.cuh"
+
 struct FaultParams {
     u64 out;   // u32 [words]
     u32 kind;

@@ -2,6 +2,8 @@
 // (src/device/selftest.rs).
 #pragma once
 
+#include "../port.cuh"
+
 // One block of up to 8 warps. Every lane writes WORDS words, which the host computes from `seed` and its place.
 struct SelftestParams {
     u64 out;    // u32 [blocks][threads][SELFTEST_WORDS]

@@ -12,6 +12,7 @@
         [](const void* params) { wg_kernel_##name(*static_cast<const Params*>(params)); });                     \
     static void wg_kernel_##name([[maybe_unused]] const Params& p)
 #define WG_DEVICE inline
+#define WG_FUNCTION [[maybe_unused]] static
 #define WG_NOINLINE inline
 #define WG_CONSTANT static const
 

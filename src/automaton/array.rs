@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
 use super::explore::{Expansion, Explorer};
 use super::formula::{ALWAYS, Formula, NEVER};
 use super::machine::Indent;
@@ -35,24 +37,13 @@ impl Explorer<'_> {
 
     /// The entries after item `index`, with the item's verdicts open.
     fn read_item(&mut self, verdicts: &[Formula], index: u32) -> Result<Rc<[Formula]>> {
-        let mut atoms = Vec::new();
-        for &f in verdicts {
-            self.formulas.atoms(f, &mut |atom| {
-                if !matches!(atom, Atom::Count(_)) && !atoms.contains(&atom) {
-                    atoms.push(atom);
-                }
-            });
-        }
-        let mut after = Vec::with_capacity(atoms.len());
-        for &atom in &atoms {
-            after.push(self.after_item(atom, index)?);
+        let mut after = FxHashMap::default();
+        for atom in self.asserted(verdicts) {
+            after.insert(atom, self.after_item(atom, index)?);
         }
         let mut result = Vec::with_capacity(verdicts.len());
         for &f in verdicts {
-            let f = self.formulas.map(f, &mut |formulas, atom| match atoms.iter().position(|&a| a == atom) {
-                Some(at) => after[at],
-                None => formulas.atom(atom),
-            });
+            let f = self.with_asserted(f, &after);
             let f = self.array_settle(f, index + 1);
             result.push(self.group(f));
         }
@@ -67,7 +58,7 @@ impl Explorer<'_> {
                 let a = self.array_assertion(node);
                 let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
                 let verdict = self.verdict(item, holds)?;
-                Ok(if holds { self.formulas.and([now, verdict]) } else { self.formulas.or([now, verdict]) })
+                Ok(self.awaiting(atom, holds, verdict))
             }
             Atom::Least { node, items } => {
                 let verdict = self.verdict(node, true)?;
@@ -91,26 +82,14 @@ impl Explorer<'_> {
         }
     }
 
-    /// That the value to come satisfies a node, or does not.
-    pub fn verdict(&mut self, node: NodeId, holds: bool) -> Result<Formula> {
-        let f = self.value(node, holds)?;
-        Ok(match f.constant() {
-            Some(b) => b.into(),
-            None => self.formulas.atom(Atom::Verdict(f)),
-        })
-    }
-
     /// The item number from which on all are treated alike.
     fn saturation(&self, frame: FrameId) -> u32 {
-        let mut longest = 0;
-        for &f in &self.frames[frame as usize].key.entries {
-            self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Array { node, .. } = atom {
-                    longest = longest.max(self.array_assertion(node).prefix.len() as u32);
-                }
-            });
-        }
-        longest
+        let entries = &self.frames[frame as usize].key.entries;
+        let listed = |atom| match atom {
+            Atom::Array { node, .. } => self.array_assertion(node).prefix.len(),
+            _ => 0,
+        };
+        self.asserted(entries).into_iter().map(listed).max().unwrap_or(0) as u32
     }
 
     pub fn expand_array(&mut self, frame: FrameId, key: StateKey, out: &mut Expansion) -> Result<()> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::formula::{ALWAYS, Formula, Formulas, NEVER, Node as F, Pair};
+use super::formula::{ALWAYS, Formula, Formulas, NEVER, Pair};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
 
@@ -34,7 +34,7 @@ pub(crate) struct Explorer<'a> {
     pub orders: Vec<Order>,
     pub order_ids: FxHashMap<Order, u32>,
     /// Per node, its object assertions in order.
-    pub assertions: FxHashMap<NodeId, Order>,
+    pub objects_of: FxHashMap<NodeId, Order>,
     /// Automata of [`Atom::String`] and [`Atom::Number`]: the schema's, and then complements.
     pub strings: Vec<Arc<ByteDfa>>,
     pub numbers: Vec<Arc<ByteDfa>>,
@@ -88,7 +88,7 @@ impl<'a> Explorer<'a> {
             appearance,
             orders: Vec::new(),
             order_ids: FxHashMap::default(),
-            assertions: FxHashMap::default(),
+            objects_of: FxHashMap::default(),
             strings: ir.strings.clone(),
             numbers: ir.numbers.iter().map(|n| n.1.clone()).collect(),
             complements: FxHashMap::default(),
@@ -156,7 +156,7 @@ impl<'a> Explorer<'a> {
         let f = match ir.node(id) {
             Node::Or(_) if holds => f,
             Node::And(_) | Node::Or(_) | Node::One(_) => {
-                let order = self.assertions(id);
+                let order = self.objects(id);
                 self.ordered(f, &order)
             }
             _ => f,
@@ -537,83 +537,6 @@ impl<'a> Explorer<'a> {
             Continuation::Member(tracks) => self.settle_tracks(frame, tracks, asked, verdicts).is_some(),
             Continuation::Key(_) | Continuation::JudgedKey(..) => true,
         }
-    }
-
-    /// Puts known verdicts into formulas that waited for them.
-    pub fn settle(&mut self, after: &[Formula], asked: &[Formula], verdicts: &[bool]) -> Vec<Formula> {
-        after.iter().map(|&f| self.settle_one(f, asked, verdicts)).collect()
-    }
-
-    pub fn settle_one(&mut self, f: Formula, asked: &[Formula], verdicts: &[bool]) -> Formula {
-        self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Verdict(v) => {
-                let i = asked.iter().position(|&a| a == v).expect("every awaited verdict is asked for");
-                verdicts[i].into()
-            }
-            other => formulas.atom(other),
-        })
-    }
-
-    pub fn alive(&self, frame: FrameId, verdicts: &[Formula]) -> bool {
-        self.frames[frame as usize].key.keep_false || verdicts.iter().any(|&f| f != NEVER)
-    }
-
-    /// Merges verdicts that are only ever used together into one, so that they are one entry of the
-    /// frame entered next: `v(a) ∧ v(b)` is `v(a ∧ b)`.
-    pub fn group(&mut self, f: Formula) -> Formula {
-        self.group_memo(f, &mut FxHashMap::default())
-    }
-
-    fn group_memo(&mut self, f: Formula, memo: &mut FxHashMap<Formula, Formula>) -> Formula {
-        let (list, conjunction) = match self.formulas.node(f) {
-            F::And(list) => (list.clone(), true),
-            F::Or(list) => (list.clone(), false),
-            F::One(pairs, wanted) => {
-                let (pairs, wanted) = (pairs.clone(), *wanted);
-                let grouped: Vec<Pair> = pairs
-                    .iter()
-                    .map(|&(a, b)| (self.group_memo(a, memo), self.group_memo(b, memo)))
-                    .collect();
-                return self.formulas.one(grouped, wanted);
-            }
-            _ => return f,
-        };
-        if let Some(&known) = memo.get(&f) {
-            return known;
-        }
-        let mut verdicts = Vec::new();
-        let mut rest = Vec::new();
-        for &g in list.iter() {
-            match *self.formulas.node(g) {
-                F::Atom(Atom::Verdict(v)) => verdicts.push(v),
-                _ => rest.push(self.group_memo(g, memo)),
-            }
-        }
-        if !verdicts.is_empty() {
-            let both = if conjunction { self.formulas.and(verdicts) } else { self.formulas.or(verdicts) };
-            rest.push(match both.constant() {
-                Some(b) => b.into(),
-                None => self.formulas.atom(Atom::Verdict(both)),
-            });
-        }
-        let grouped = if conjunction { self.formulas.and(rest) } else { self.formulas.or(rest) };
-        memo.insert(f, grouped);
-        grouped
-    }
-
-    /// The verdicts that formulas wait for, in order of appearance.
-    pub fn asked<'f>(&self, formulas: impl IntoIterator<Item = &'f Formula>) -> Rc<[Formula]> {
-        let mut asked = Vec::new();
-        for &f in formulas {
-            self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Verdict(v) = atom
-                    && !asked.contains(&v)
-                {
-                    asked.push(v);
-                }
-            });
-        }
-        asked.into()
     }
 
     /// An exit whose verdicts depend on nothing but the count (`units = count + offset`).

@@ -28,8 +28,6 @@ pub(crate) struct TrieNode {
     pub here: Here,
     /// The track that follows a key which is not declared.
     pub open: Option<u32>,
-    /// Union of the bits of the names at and below this node.
-    pub under: u64,
 }
 
 #[derive(Default)]
@@ -45,12 +43,10 @@ impl Tries {
 
     /// The trie without names, leaf of all others with the same `open`.
     pub fn empty(&mut self, open: Option<u32>) -> TrieId {
-        self.intern(TrieNode { children: Vec::new(), here: Here::Nothing, open, under: 0 })
+        self.intern(TrieNode { children: Vec::new(), here: Here::Nothing, open })
     }
 
-    fn intern(&mut self, mut node: TrieNode) -> TrieId {
-        let here = if let Here::Name { bit, .. } = node.here { bit } else { 0 };
-        node.under = node.children.iter().fold(here, |u, c| u | self.nodes[c.1 as usize].under);
+    fn intern(&mut self, node: TrieNode) -> TrieId {
         if let Some(&id) = self.ids.get(&node) {
             return id;
         }
@@ -74,7 +70,7 @@ impl Tries {
             path.push(at);
             at = at.and_then(|n| self.child(n, b));
         }
-        let bare = || TrieNode { children: Vec::new(), here: Here::Nothing, open, under: 0 };
+        let bare = || TrieNode { children: Vec::new(), here: Here::Nothing, open };
         let mut node = at.map_or_else(bare, |n| self.nodes[n as usize].clone());
         node.here = here;
         let mut id = self.intern(node);
@@ -120,7 +116,6 @@ mod tests {
         let end = |root| [b'a', b'b'].iter().try_fold(root, |n, &b| tries.child(n, b)).unwrap();
         assert_eq!(tries.node(end(forbidden)).here, Here::Forbidden);
         assert_eq!(tries.node(end(allowed)).here, Here::Name { track: 1, bit: 4 });
-        assert_eq!(tries.node(allowed).under, 4);
         assert_eq!(tries.node(end(allowed)).open, Some(9));
     }
 }

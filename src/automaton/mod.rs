@@ -17,6 +17,7 @@
 mod array;
 mod assemble;
 mod blame;
+mod closing;
 mod cost;
 mod counts;
 mod explore;
@@ -33,6 +34,7 @@ mod raw;
 pub mod string;
 mod text;
 mod trim;
+mod verdicts;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Ir;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::explore::{Expansion, Explorer};
+use super::explore::Explorer;
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
 use super::keys::{Here, TrieId, Tries};
 use super::raw::*;
@@ -56,21 +56,21 @@ struct Alike {
 /// The order in which one conjunction's names are written.
 pub(crate) struct Shape {
     /// Indices into [`ObjectData::names`].
-    names: Vec<u32>,
-    /// The object assertions, in order of appearance.
-    nodes: Vec<NodeId>,
+    pub names: Vec<u32>,
     /// Per object assertion of the shape, how it sees each of the names.
-    views: FxHashMap<NodeId, View>,
+    pub views: FxHashMap<NodeId, View>,
     /// Whether it is one of so many that a track that holds is followed alone.
     commits: bool,
 }
 
 /// How one assertion sees the names of a shape.
-struct View {
+pub(crate) struct View {
+    /// Place among the assertions of the shape in order of appearance.
+    rank: u32,
     /// Per position the schemas of the name.
     schemas: Vec<Rc<[NodeId]>>,
     /// Per position, and one beyond: the first position from there on whose name is required.
-    next_required: Vec<u32>,
+    pub next_required: Vec<u32>,
     /// Per position, and one beyond: nothing from there on can violate the assertion.
     settled: Vec<bool>,
 }
@@ -129,9 +129,6 @@ const ANY: u32 = 0;
 /// Most orders of names that are all followed to the end.
 const MAX_FOLLOWED: usize = 4;
 
-/// Most sets of names told apart at `}` with free key order.
-const MAX_COMBINATIONS: usize = 256;
-
 impl Explorer<'_> {
     pub fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
         match self.ir.node(node) {
@@ -149,12 +146,7 @@ impl Explorer<'_> {
     pub fn object_start(&mut self, frame: FrameId) -> Result<Tracks> {
         let key = self.frames[frame as usize].key.clone();
         let mut data = ObjectData::default();
-        data.shapes.push(Shape {
-            names: Vec::new(),
-            nodes: Vec::new(),
-            views: FxHashMap::default(),
-            commits: false,
-        });
+        data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
         for &entry in &key.entries {
@@ -213,8 +205,11 @@ impl Explorer<'_> {
                 ),
             ));
         }
-        for node in data.shapes.iter().flat_map(|s| &s.nodes) {
-            for pattern in self.object_assertion(*node).patterns.iter() {
+        let mut asserted: Vec<(u32, NodeId)> =
+            data.shapes.iter().flat_map(|s| s.views.iter().map(|(&node, view)| (view.rank, node))).collect();
+        asserted.sort_unstable();
+        for (_, node) in asserted {
+            for pattern in self.object_assertion(node).patterns.iter() {
                 let name = self.ir.resolve(pattern.name);
                 if !data.conditions.contains(&(name, true)) {
                     data.conditions.extend([(name, true), (name, false)]);
@@ -301,15 +296,16 @@ impl Explorer<'_> {
         let by_id: FxHashMap<u32, &Arc<str>> = ids.iter().map(|(name, &id)| (id, name)).collect();
         let spelled: Vec<&Arc<str>> = names.iter().map(|id| by_id[id]).collect();
         let mut views = FxHashMap::default();
-        for &node in &nodes {
-            views.insert(node, self.view(node, &spelled, ids, &position)?);
+        for (&node, rank) in nodes.iter().zip(0..) {
+            views.insert(node, self.view(node, rank, &spelled, ids, &position)?);
         }
-        Ok(Shape { names, nodes, views, commits })
+        Ok(Shape { names, views, commits })
     }
 
     fn view(
         &mut self,
         node: NodeId,
+        rank: u32,
         names: &[&Arc<str>],
         ids: &FxHashMap<Arc<str>, u32>,
         position: &FxHashMap<u32, u32>,
@@ -347,7 +343,7 @@ impl Explorer<'_> {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
             settled[at] = settled[at + 1] && !required[at] && schemas[at].iter().all(|&s| is_true(s));
         }
-        Ok(View { schemas, next_required, settled })
+        Ok(View { rank, schemas, next_required, settled })
     }
 
     /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
@@ -375,31 +371,29 @@ impl Explorer<'_> {
         };
         let commits = shape.commits;
         let mut judged: Vec<(NodeId, bool)> = Vec::new();
-        self.formulas.atoms(track.holds, &mut |atom| {
+        for atom in self.asserted(&[track.holds]) {
             if let Atom::Object { node, holds } = atom {
                 judged.push((node, holds));
             }
-        });
-        if judged.len() > 1 {
-            let left: FxHashSet<(NodeId, bool)> = judged.into_iter().collect();
-            let both = shape.nodes.iter().flat_map(|&n| [(n, true), (n, false)]);
-            judged = both.filter(|n| left.contains(n)).collect();
         }
-        let mut seen = Vec::with_capacity(judged.len());
-        for (node, _) in &judged {
-            let view = &shape.views[node];
-            let missed = view.next_required[from as usize] < to;
-            let schemas = match key {
-                NextKey::Declared(at) => Some(view.schemas[at as usize].clone()),
-                NextKey::Open => None,
-            };
-            seen.push((missed, schemas));
-        }
-        let mut after = Vec::with_capacity(judged.len());
-        let mut order: Vec<NodeId> = Vec::new();
-        for (&(node, holds), (missed, schemas)) in judged.iter().zip(seen) {
+        judged.sort_unstable_by_key(|&(node, holds)| (shape.views[&node].rank, !holds));
+        // Per assertion whether something required was skipped, and the schemas of a declared value.
+        let schemas: Vec<(bool, Option<Rc<[NodeId]>>)> = judged
+            .iter()
+            .map(|(node, _)| {
+                let view = &shape.views[node];
+                let schemas = match key {
+                    NextKey::Declared(at) => Some(view.schemas[at as usize].clone()),
+                    NextKey::Open => None,
+                };
+                (view.next_required[from as usize] < to, schemas)
+            })
+            .collect();
+        let (mut after, mut order) = (FxHashMap::default(), Vec::new());
+        for (&(node, holds), (missed, schemas)) in judged.iter().zip(schemas) {
+            let atom = Atom::Object { node, holds };
             if missed {
-                after.push((!holds).into());
+                after.insert(atom, (!holds).into());
                 continue;
             }
             let verdict = match &schemas {
@@ -407,34 +401,21 @@ impl Explorer<'_> {
                     let values: Result<Vec<Formula>> =
                         schemas.iter().map(|&schema| self.value(schema, holds)).collect();
                     let value = if holds { self.formulas.and(values?) } else { self.formulas.or(values?) };
-                    match value.constant() {
-                        Some(b) => b.into(),
-                        None => self.formulas.atom(Atom::Verdict(value)),
-                    }
+                    self.verdict_of(value)
                 }
                 None => self.open_member(node, holds)?,
             };
             if judged.len() > 1 || schemas.as_ref().is_none_or(|s| s.len() > 1) {
-                let open = self.ir.node(node);
-                let Node::Object(o) = open else { unreachable!("{node:?} is an object assertion") };
+                let ir = self.ir;
+                let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
                 let undeclared = o.patterns.iter().map(|p| p.schema).chain([o.additional]).collect();
                 for &schema in schemas.unwrap_or(undeclared).iter() {
-                    order.extend(&*self.assertions(schema));
+                    order.extend_from_slice(&self.objects(schema));
                 }
             }
-            let now = self.formulas.atom(Atom::Object { node, holds });
-            after.push(if holds {
-                self.formulas.and([now, verdict])
-            } else {
-                self.formulas.or([now, verdict])
-            });
+            after.insert(atom, self.awaiting(atom, holds, verdict));
         }
-        let holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object { node, holds } => {
-                after[judged.iter().position(|&n| n == (node, holds)).expect("collected above")]
-            }
-            other => formulas.atom(other),
-        });
+        let holds = self.with_asserted(track.holds, &after);
         let position = match key {
             _ if any_order => 0,
             NextKey::Declared(at) => at + 1,
@@ -562,144 +543,6 @@ impl Explorer<'_> {
         }
         result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
     }
-
-    /// Per entry, whether it holds at `}`, as far as the count of members does not decide.
-    fn closing_in_order(&mut self, frame: FrameId, tracks: &Tracks) -> Vec<Formula> {
-        let entries = self.frames[frame as usize].key.entries.len();
-        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-        let mut result = Vec::with_capacity(entries);
-        for entry in tracks.iter().take(entries) {
-            let mut any = Vec::with_capacity(entry.len());
-            for &id in entry.iter() {
-                let track = data.tracks[id as usize];
-                let views = &data.shapes[track.shape as usize].views;
-                any.push(self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-                    Atom::Object { node, holds } => {
-                        let missing = views[&node].next_required[track.position as usize] != u32::MAX;
-                        (missing != holds).into()
-                    }
-                    other => formulas.atom(other),
-                }));
-            }
-            result.push(self.formulas.or(any));
-        }
-        result
-    }
-
-    /// Free key order: per entry, the sets of names (as bits) any one of which must have been seen for the
-    /// entry to hold at `}`.
-    fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
-        let entries = self.frames[frame as usize].key.entries.len();
-        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-        let mut result = Vec::with_capacity(entries);
-        for entry in tracks.iter().take(entries) {
-            let mut sets = Vec::new();
-            for &id in entry.iter() {
-                let track = data.tracks[id as usize];
-                let shape = &data.shapes[track.shape as usize];
-                let mut needs = |node: NodeId| -> Option<u64> {
-                    let view = &shape.views[&node];
-                    let mut at = view.next_required[track.position as usize];
-                    let mut set = 0;
-                    while at != u32::MAX {
-                        set |= 1 << shape.names[at as usize];
-                        at = view.next_required[at as usize + 1];
-                    }
-                    Some(set)
-                };
-                sets.extend(self.sets(track.holds, &mut needs)?);
-            }
-            sets.sort_unstable();
-            sets.dedup();
-            result.push(sets);
-        }
-        Ok(result)
-    }
-
-    /// The disjunctive normal form of a formula whose atoms are sets of names.
-    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
-        let mut sets = match self.formulas.node(f) {
-            F::Never => Vec::new(),
-            F::Always => vec![0],
-            F::Atom(Atom::Object { node, holds: true }) => needs(*node).into_iter().collect(),
-            F::One(..) => unreachable!("nothing is judged for violations in free key order"),
-            F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
-            F::Or(list) => {
-                let mut any = Vec::new();
-                for &g in list.iter() {
-                    any.extend(self.sets(g, needs)?);
-                }
-                any
-            }
-            F::And(list) => {
-                let mut all = vec![0];
-                for &g in list.iter() {
-                    let one = self.sets(g, needs)?;
-                    all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
-                    all.sort_unstable();
-                    all.dedup();
-                    if all.len() > MAX_COMBINATIONS {
-                        return Err(too_many_combinations());
-                    }
-                }
-                all
-            }
-        };
-        sets.sort_unstable();
-        sets.dedup();
-        Ok(sets)
-    }
-
-    /// The exit at `}`, `written` members having been counted by no comma.
-    pub fn object_exit(
-        &mut self,
-        frame: FrameId,
-        tracks: &Tracks,
-        written: u32,
-        out: &mut Expansion,
-    ) -> Result<Option<u32>> {
-        if !self.any_order() {
-            let verdicts = self.closing_in_order(frame, tracks);
-            return Ok(self.exit(frame, &verdicts, written));
-        }
-        let closing = self.closing(frame, tracks)?;
-        // What holds depends on which of the sets have been seen; their unions are all there is to tell.
-        let mut unions = vec![0u64];
-        for &set in closing.iter().flatten() {
-            for i in 0..unions.len() {
-                let both = unions[i] | set;
-                if !unions.contains(&both) {
-                    unions.push(both);
-                }
-            }
-            if unions.len() > MAX_COMBINATIONS {
-                return Err(too_many_combinations());
-            }
-        }
-        unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
-        let mut choices = Vec::new();
-        for set in unions {
-            let verdicts: Vec<bool> =
-                closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect();
-            if let Some(outcome) = self.outcome(frame, &verdicts) {
-                choices.push((set, outcome));
-            }
-        }
-        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.count_ones()) else {
-            return Ok(None);
-        };
-        out.keys.get_or_insert_default().required = cheapest;
-        let exits = &mut self.frames[frame as usize].exits;
-        exits.push(Exit { pieces: Vec::new(), choices });
-        Ok(Some(exits.len() as u32 - 1))
-    }
-}
-
-fn too_many_combinations() -> Error {
-    let message = format!(
-        "more than {MAX_COMBINATIONS} combinations of required properties decide one object; use key order `schema`"
-    );
-    Error::new(ErrorKind::LimitExceeded, message)
 }
 
 /// The formulas that the tracks' verdicts wait for are collected from these.

@@ -19,8 +19,8 @@ pub(crate) type Order = Rc<[NodeId]>;
 
 impl Explorer<'_> {
     /// The object assertions that a node makes of its value, in order of first appearance below it.
-    pub fn assertions(&mut self, node: NodeId) -> Order {
-        if let Some(known) = self.assertions.get(&node) {
+    pub fn objects(&mut self, node: NodeId) -> Order {
+        if let Some(known) = self.objects_of.get(&node) {
             return known.clone();
         }
         let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
@@ -38,7 +38,7 @@ impl Explorer<'_> {
             }
         }
         let found: Order = found.into();
-        self.assertions.insert(node, found.clone());
+        self.objects_of.insert(node, found.clone());
         found
     }
 

@@ -12,7 +12,7 @@
 use rustc_hash::FxHashMap;
 
 use super::cost::{Costs, UNKNOWN, after};
-use super::counts::{Counts, INFINITY};
+use super::counts::{Counts, INFINITY, ticking_once};
 use super::explore::Explorer;
 use super::machine::State;
 use super::raw::*;
@@ -619,59 +619,6 @@ fn exit_need(exit: &Exit, trim: &Trim, state: RawId, members: &[u8; 64]) -> u8 {
 /// The need of what encloses a frame; one beyond every depth is still finite.
 pub(crate) fn one_deeper(need: u8) -> u8 {
     if need == NEVER { NEVER } else { (need + 1).min(NEVER - 1) }
-}
-
-/// The states on a cycle that ticks exactly once, given every state's predecessors and whether they tick.
-///
-/// Going round such a cycle, a state that can finish at some count can finish from any below. (Not so for
-/// a cycle that ticks three times: what can finish at 6 can finish at 3, and not at 4.)
-fn ticking_once(before: &[Vec<(RawId, bool)>]) -> Vec<bool> {
-    // Most steps taken; a cycle not looked for costs time later, and nothing else.
-    const MAX_STEPS: usize = 10_000_000;
-    let mut after: Vec<Vec<RawId>> = vec![Vec::new(); before.len()];
-    for (to, list) in before.iter().enumerate() {
-        for &(from, _) in list.iter().filter(|p| !p.1) {
-            after[from as usize].push(to as RawId);
-        }
-    }
-    let mut on_cycle = vec![false; before.len()];
-    // Which tick's search has last met the state, going back from its source, and on from its target.
-    let mut met = vec![(0u32, 0u32); before.len()];
-    let (mut tick, mut steps) = (0, 0);
-    for to in 0..before.len() as RawId {
-        for &(from, _) in before[to as usize].iter().filter(|p| p.1) {
-            tick += 1;
-            met[from as usize].0 = tick;
-            let mut back = vec![from];
-            while let Some(s) = back.pop() {
-                for &(p, _) in before[s as usize].iter().filter(|p| !p.1) {
-                    if std::mem::replace(&mut met[p as usize].0, tick) != tick {
-                        back.push(p);
-                    }
-                }
-                steps += before[s as usize].len();
-            }
-            if met[to as usize].0 != tick {
-                continue;
-            }
-            met[to as usize].1 = tick;
-            let mut on = vec![to];
-            while let Some(s) = on.pop() {
-                on_cycle[s as usize] = true;
-                for &n in &after[s as usize] {
-                    let (back, on_way) = &mut met[n as usize];
-                    if *back == tick && std::mem::replace(on_way, tick) != tick {
-                        on.push(n);
-                    }
-                }
-                steps += after[s as usize].len();
-            }
-            if steps > MAX_STEPS {
-                return on_cycle;
-            }
-        }
-    }
-    on_cycle
 }
 
 /// The counts at which an exit produces a useful outcome.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::documents;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
 use warpgrammar::engine::{Backend, Compiler, CompilerOptions};
@@ -32,6 +33,11 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Measure compile and mask times, and verdicts, over files in MaskBench's format.
     Maskbench(MaskbenchArgs),
+    /// Check the GPU's kernels against the reference, and measure them.
+    ///
+    /// Exit codes: 0 all checks passed on a GPU; 3 there is no GPU, and what could be checked without one passed; 4 a
+    /// check failed.
+    Doctor(DoctorArgs),
 }
 
 #[derive(Args, Debug)]
@@ -158,7 +164,41 @@ pub struct MaskbenchArgs {
     pub grammar: GrammarArgs,
 }
 
-/// What computes masks and draws tokens.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Which GPU.
+    #[arg(long, default_value_t = 0)]
+    pub device: usize,
+    /// Also measure: everything, or in some two minutes what is promised.
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "full")]
+    pub bench: Option<BenchArg>,
+    /// Do not check, only measure.
+    #[arg(long, requires = "bench")]
+    pub skip_checks: bool,
+    /// Few small checks, for a run under a memory checker.
+    #[arg(long, conflicts_with_all = ["bench", "skip_checks"])]
+    pub reduced: bool,
+    /// Use the emulator even if there is a GPU.
+    #[arg(long)]
+    pub emulated: bool,
+    /// Where random numbers begin; a failure names the seed that shows it again at once.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Also write what was found here.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchArg {
+    /// All kernels, batches, vocabularies, states and ways of sampling.
+    Full,
+    /// Fewer batches and vocabularies.
+    Quick,
+}
+
+/// What computes masks and draws tokens. The tokens are the same with each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum BackendArg {
     /// The fast CPU backend.
@@ -166,6 +206,12 @@ pub enum BackendArg {
     Cpu,
     /// The plain interpreter that defines what is right; slow, for comparison.
     Reference,
+    /// The first CUDA device.
+    Cuda,
+    /// The CUDA kernels, emulated on the host; very slow, for tests.
+    Emulated,
+    /// The first CUDA device if there is one, else the CPU.
+    Auto,
 }
 
 impl BackendArg {
@@ -174,6 +220,9 @@ impl BackendArg {
         match self {
             BackendArg::Cpu => "cpu",
             BackendArg::Reference => "reference",
+            BackendArg::Cuda => "cuda",
+            BackendArg::Emulated => "emulated",
+            BackendArg::Auto => "auto",
         }
     }
 }
@@ -183,6 +232,9 @@ impl From<BackendArg> for Backend {
         match backend {
             BackendArg::Cpu => Backend::Cpu,
             BackendArg::Reference => Backend::Reference,
+            BackendArg::Cuda => Backend::Cuda,
+            BackendArg::Emulated => Backend::Emulated,
+            BackendArg::Auto => Backend::Auto,
         }
     }
 }
@@ -215,7 +267,7 @@ impl VocabArgs {
 }
 
 /// How a schema becomes a grammar.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct GrammarArgs {
     /// Where white space may stand: compact (nowhere), flexible (in short runs), or indent=N.
     #[arg(long, default_value = "flexible", value_parser = parse_whitespace)]
@@ -226,6 +278,13 @@ pub struct GrammarArgs {
     /// Take keywords that cannot be enforced as warnings; the output may then violate them.
     #[arg(long)]
     pub lenient: bool,
+    /// A schema that others refer to; may be repeated. It is known by its own $id, by its file name as
+    /// if it were beside the main schema, and by URI if that is given.
+    #[arg(long = "with", value_name = "[URI=]FILE")]
+    pub with: Vec<String>,
+    /// A folder of such schemas; every *.json in it and in its folders, by path from DIR.
+    #[arg(long, value_name = "DIR")]
+    pub schema_dir: Option<PathBuf>,
 }
 
 /// In which order declared keys may be written.
@@ -247,6 +306,7 @@ impl GrammarArgs {
             ..CompilerOptions::default()
         };
         options.schema.lenient = self.lenient;
+        options.schema.documents = documents::read(&self.with, self.schema_dir.as_deref())?;
         Compiler::new(vocab.clone(), options)
     }
 }

@@ -16,17 +16,17 @@ pub fn run(args: &CheckArgs) -> Result<Verdict> {
     let vocab = args.vocab.open()?;
     let compiler = args.grammar.compiler(&vocab)?;
     let start = Instant::now();
-    let compiled = compiler.compile(&document);
+    let compiled = schema::lower(&document, &compiler.options().schema)
+        .and_then(|lowered| Ok((compiler.compile_lowered(&lowered)?, lowered.warnings)));
     let us = start.elapsed().as_micros();
-    let grammar = match compiled {
-        Ok(grammar) => grammar,
+    let (grammar, warnings) = match compiled {
+        Ok(compiled) => compiled,
         Err(error) if args.json => {
             println!("{}", refused(&error));
             return Ok(Verdict::No);
         }
         Err(error) => return Err(error),
     };
-    let warnings = schema::lower(&document, &compiler.options().schema)?.warnings;
     if args.json {
         println!("{}", accepted(&grammar, us, &warnings));
         return Ok(Verdict::Yes);
@@ -63,5 +63,14 @@ fn accepted(grammar: &Grammar, us: u128, warnings: &[Warning]) -> Value {
 }
 
 fn refused(error: &Error) -> Value {
-    json!({"ok": false, "kind": error.kind().as_str(), "pointer": error.pointer(), "message": error.message()})
+    let problem =
+        |e: &Error| json!({"kind": e.kind().as_str(), "pointer": e.pointer(), "message": e.message()});
+    let problems: Vec<Value> = error.problems().map(problem).collect();
+    json!({
+        "ok": false,
+        "kind": error.kind().as_str(),
+        "pointer": error.pointer(),
+        "message": error.message(),
+        "problems": problems,
+    })
 }

@@ -1,12 +1,14 @@
 //! The command line: what each subcommand does, apart from the library it drives.
 //!
 //! Exit codes: 0 when the job is done, 1 when it failed (a schema was refused, a file could not be
-//! read), 2 for wrong usage. Errors are one line on standard error; `--json` prints for machines.
+//! read), 2 for wrong usage; `doctor` has two more, 3 without a GPU and 4 if a check failed. Errors are one line on standard error; `--json` prints for machines.
 
 mod accept;
 mod args;
 mod batch;
 mod check;
+mod doctor;
+mod documents;
 mod generate;
 mod inspect;
 mod maskbench;
@@ -25,6 +27,10 @@ use self::args::{Cli, Command};
 enum Verdict {
     Yes,
     No,
+    /// There is no GPU, and nothing else is wrong.
+    NoDevice,
+    /// Kernels do not do what they are specified to do.
+    Differs,
 }
 
 /// Parses the arguments, runs the command and reports its failure.
@@ -38,13 +44,29 @@ pub fn main() -> ExitCode {
         Command::Accept(args) => accept::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Maskbench(args) => maskbench::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     };
     match done {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::FAILURE,
+        Ok(Verdict::NoDevice) => ExitCode::from(3),
+        Ok(Verdict::Differs) => ExitCode::from(4),
         Err(error) => {
-            eprintln!("error: {error}");
+            report(&error);
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on standard error for each problem.
+fn report(error: &Error) {
+    for problem in error.problems() {
+        match problem.pointer() {
+            Some(pointer) => {
+                let place = Error::at(problem.kind(), pointer, problem.message());
+                eprintln!("error: {place}");
+            }
+            None => eprintln!("error: {}: {}", problem.kind().as_str(), problem.message()),
         }
     }
 }

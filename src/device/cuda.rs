@@ -61,6 +61,27 @@ struct Kernel {
     params: usize,
 }
 
+/// The newest CUDA that the driver supports: 12.8 is `(12, 8)`.
+///
+/// # Errors
+///
+/// [`ErrorKind::NoDevice`] if there is no driver.
+pub fn driver_version() -> Result<(u32, u32)> {
+    // SAFETY: loads the driver's library, whose initialisers are made to run in any process.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(none("no CUDA driver was found"));
+    }
+    version().map(|v| (v as u32 / 1000, v as u32 % 1000 / 10))
+}
+
+/// As the driver says it, 12080 for 12.8. The driver's library must be there.
+fn version() -> Result<i32> {
+    let mut version = 0;
+    // SAFETY: the library is there; the pointer is to a live variable.
+    trying("the driver's version", unsafe { sys::cuDriverGetVersion(&mut version) }.result())?;
+    Ok(version)
+}
+
 /// How many GPUs there are.
 ///
 /// # Errors
@@ -71,9 +92,7 @@ pub fn count() -> Result<usize> {
     if !unsafe { sys::is_culib_present() } {
         return Err(none("no CUDA driver was found"));
     }
-    let mut version = 0;
-    // SAFETY: the library is there; the pointer is to a live variable.
-    trying("the driver's version", unsafe { sys::cuDriverGetVersion(&mut version) }.result())?;
+    let version = version()?;
     if version < OLDEST_DRIVER {
         let words = |v: i32| format!("{}.{}", v / 1000, v % 1000 / 10);
         return Err(none(format!(

@@ -192,8 +192,8 @@ impl Session {
             stream: request.stream,
             status: slot_status::RUNNING,
             params: request.params.row_params(),
-            flags: u32::from(request.params.logprobs) * FLAG_LOGPROB
-                | u32::from(request.params.top_logprobs) << FLAG_TOP_SHIFT,
+            flags: (u32::from(request.params.logprobs) * FLAG_LOGPROB)
+                | (u32::from(request.params.top_logprobs) << FLAG_TOP_SHIFT),
             ..Slot::zeroed()
         };
         // What the slot refers to is kept before it is written.

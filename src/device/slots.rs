@@ -127,6 +127,21 @@ impl SlotMemory {
         driver.upload(&self.levels, at, bytemuck::cast_slice(levels))
     }
 
+    /// Makes all slots what `other`'s are, without what can be taken back; for measuring one state again and again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidParameter`] if sizes differ.
+    ///
+    /// # Safety
+    /// As [`SlotMemory::write`] with the lines of `other`, whose `history` must be 0.
+    pub(super) unsafe fn copy_from(&self, driver: &dyn Driver, other: &SlotMemory) -> Result<()> {
+        if (self.count, self.max_levels) != (other.count, other.max_levels) {
+            return Err(Error::new(ErrorKind::InvalidParameter, "slots of other sizes"));
+        }
+        driver.copy(&self.slots, 0, &other.slots, 0, self.slots.len())?;
+        driver.copy(&self.levels, 0, &other.levels, 0, self.levels.len())
+    }
+
     /// Reads a slot's line and its open levels.
     ///
     /// # Errors

@@ -114,6 +114,13 @@ impl Engine {
             ));
         }
         let slots: Box<dyn Slots> = match options.backend {
+            Backend::Auto => match Cuda::open(0) {
+                Ok(device) => return Self::on_device(vocab, options.slots, Arc::new(device)),
+                Err(why) => {
+                    tracing::info!("no device is used: {why}");
+                    return Self::new(vocab, EngineOptions { backend: Backend::Cpu, ..options });
+                }
+            },
             Backend::Cuda => return Self::on_device(vocab, options.slots, Arc::new(Cuda::open(0)?)),
             Backend::Emulated => return Self::on_device(vocab, options.slots, Arc::new(Emulated::new()?)),
             Backend::Cpu => Box::new(HostSlots::new(vocab.clone(), Interpreter::Cpu, options.threads)),
@@ -254,7 +261,7 @@ impl Engine {
     }
 
     /// Writes the legal tokens of a request: `[ceil(width / 32)]` words, bit t % 32 of word t / 32 set if
-    /// token t is legal, 0 beyond the vocabulary. All ones for a request without a grammar.
+    /// token t is legal, 0 beyond the vocabulary. Every token is legal without a grammar, none after the end.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] if `words` has another length.

@@ -8,7 +8,7 @@ use super::cache::Cache;
 use crate::automaton::{self, KeyOrder, Machine, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Ir;
-use crate::schema::{self, SchemaOptions};
+use crate::schema::{self, Lowered, SchemaOptions};
 use crate::table::{self, Grammar};
 use crate::vocab::Vocabulary;
 
@@ -110,6 +110,16 @@ impl Compiler {
     /// As [`Compiler::compile`], and [`ErrorKind::InvalidJson`].
     pub fn compile_str(&self, schema: &str) -> Result<Arc<Grammar>> {
         self.cache.get(schema, || self.finish(&schema::parse(schema, &self.options.schema)?.ir))
+    }
+
+    /// Compiles a schema that has been lowered, for instance to see what [`Lowered::warnings`] has to
+    /// say first. It should have been lowered with this compiler's [`CompilerOptions::schema`]. Nothing is
+    /// remembered.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`].
+    pub fn compile_lowered(&self, lowered: &Lowered) -> Result<Grammar> {
+        self.finish(&lowered.ir)
     }
 
     /// JSON mode: any object.

@@ -132,7 +132,9 @@ impl Slots for HostSlots {
 
     fn fill_mask(&mut self, index: u32, words: &mut [u32]) -> Result<()> {
         let slot = self.slots[index as usize].as_deref().expect("indices are of admitted requests");
-        if !slot.fill_mask(&mut self.scratch[0], words) {
+        if slot.finish().is_some() {
+            words.fill(0);
+        } else if !slot.fill_mask(&mut self.scratch[0], words) {
             words.fill(u32::MAX);
             let width = self.vocab.width();
             if !width.is_multiple_of(32) {

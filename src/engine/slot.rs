@@ -24,6 +24,8 @@ pub enum Backend {
     Cuda,
     /// The CUDA kernels, emulated on the host: very slow, for tests.
     Emulated,
+    /// The first CUDA device if there is one, else the CPU.
+    Auto,
 }
 
 /// What to generate.

@@ -101,7 +101,8 @@ impl fmt::Display for Spec<'_> {
             }
         }
         match spec.multiple_of {
-            Some(n) => write!(f, " multiple of {n}"),
+            Some(n) if spec.decimals == 0 => write!(f, " multiple of {n}"),
+            Some(n) => write!(f, " multiple of {n}e-{}", spec.decimals),
             None => Ok(()),
         }
     }

@@ -9,12 +9,17 @@
 //! Assertions are edges of the NFA that ask about the neighbouring bytes. `^` is decided when reading
 //! starts. `$`, `\b` and `\B` stay in the set, undecided, until the next byte or the end decides them; for
 //! `\b` a state also remembers whether the last byte was a word character.
+//!
+//! With lookahead, an element of the set is an NFA state *and* the obligations taken on along the way
+//! (`lookaround`): all of them must come true for its match to count. Of two elements with the same NFA state
+//! the one that owes more is dropped.
 
 use regex_automata::nfa::thompson::{NFA, State, WhichCaptures};
 use regex_automata::util::look::Look;
-use regex_syntax::hir::Hir;
-use rustc_hash::FxHashMap;
+use regex_syntax::hir::{self, Hir};
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::lookaround::{self, Lookaround, Obligation};
 use super::regex::PatternLimits;
 use super::spelling::{push_any, utf8_cut};
 use super::table::{Table, interval_classes};
@@ -22,8 +27,20 @@ use super::{ByteDfa, DfaState};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The automaton over decoded UTF-8 of the strings in which `hir` matches somewhere *from the start on*;
-/// whatever follows a match is accepted.
-pub(super) fn determinise(hir: &Hir, limits: &PatternLimits) -> Result<ByteDfa> {
+/// whatever follows a match is accepted. `looks` are the assertions that `hir` has stand-ins for.
+pub(super) fn determinise(hir: &Hir, looks: &[Lookaround], limits: &PatternLimits) -> Result<ByteDfa> {
+    determinise_from(hir, looks, limits, true, false)
+}
+
+/// The same where reading goes on at a position that is the start of the string or not, after a word
+/// character or not.
+fn determinise_from(
+    hir: &Hir,
+    looks: &[Lookaround],
+    limits: &PatternLimits,
+    start: bool,
+    word_before: bool,
+) -> Result<ByteDfa> {
     let config = NFA::config()
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(limits.max_nfa_bytes))
@@ -35,7 +52,22 @@ pub(super) fn determinise(hir: &Hir, limits: &PatternLimits) -> Result<ByteDfa> 
             None => too_large(error.to_string()),
         }
     })?;
-    Subsets::new(&nfa, limits).run()
+    Subsets::new(&nfa, looks, limits)?.run(start, word_before)
+}
+
+/// Whether an expression depends on what is before it: the start of the string, or a word character. Its
+/// lookaheads count as part of it.
+fn depends(hir: &Hir, looks: &[Lookaround]) -> (bool, bool) {
+    let own = hir.properties().look_set();
+    let words = own.contains(hir::Look::WordAscii) || own.contains(hir::Look::WordAsciiNegate);
+    let mut found = (own.contains(hir::Look::Start), words);
+    for body in
+        looks.iter().zip(lookaround::STAND_INS).filter(|(_, l)| own.contains(*l)).map(|(l, _)| &l.body)
+    {
+        let inner = depends(body, looks);
+        found = (found.0 || inner.0, found.1 || inner.1);
+    }
+    found
 }
 
 fn too_large(why: String) -> Error {
@@ -59,18 +91,39 @@ enum Next {
     End,
 }
 
-/// A set of NFA states in ascending order, none of them an ε-state except undecided assertions.
+/// An NFA state, and a set of obligations in the upper half.
+type Element = u64;
+
+fn element(state: u32, owed: u32) -> Element {
+    u64::from(owed) << 32 | u64::from(state)
+}
+
+fn state_of(element: Element) -> usize {
+    element as u32 as usize
+}
+
+fn owed_of(element: Element) -> u32 {
+    (element >> 32) as u32
+}
+
+/// A set of elements in ascending order, no NFA state an ε-state except undecided assertions.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Subset {
-    states: Box<[u32]>,
+    states: Box<[Element]>,
     /// Nothing has been read yet, so a `^` behind an undecided assertion (`$^`) would hold.
     start: bool,
     /// The last byte was a word character. Kept only if the pattern has `\b` or `\B`.
     word_before: bool,
+    /// States of the lookbehinds' automata.
+    behind: Box<[DfaState]>,
 }
+
+/// Obligations by index, each in a state; sorted.
+type Owed = Box<[(u32, DfaState)]>;
 
 struct Subsets<'n> {
     nfa: &'n NFA,
+    looks: &'n [Lookaround],
     limits: &'n PatternLimits,
     /// The pattern has `\b` or `\B`.
     words: bool,
@@ -80,23 +133,60 @@ struct Subsets<'n> {
     ids: FxHashMap<Subset, DfaState>,
     order: Vec<(Subset, DfaState)>,
     steps: u64,
-    stack: Vec<u32>,
-    /// Per NFA state, the round in which it was last visited.
+    stack: Vec<Element>,
+    /// Per NFA state, the round in which it was last visited without obligations.
     visited: Vec<u32>,
+    visited_owing: FxHashSet<Element>,
     round: u32,
+    /// Automata of lookaheads, and which one an assertion starts: by its index, at the start, after a word
+    /// character, elsewhere.
+    obligations: Vec<Obligation>,
+    starts: FxHashMap<usize, [u32; 3]>,
+    /// Automata of lookbehinds, with the index of the assertion.
+    behind: Vec<(usize, ByteDfa)>,
+    /// Sets of obligations; the empty one first.
+    owed: Vec<Owed>,
+    owed_ids: FxHashMap<Owed, u32>,
+    owed_next: FxHashMap<(u32, u8), Option<u32>>,
 }
 
 impl<'n> Subsets<'n> {
-    fn new(nfa: &'n NFA, limits: &'n PatternLimits) -> Self {
-        let words = nfa.look_set_any().contains_word();
+    fn new(nfa: &'n NFA, looks: &'n [Lookaround], limits: &'n PatternLimits) -> Result<Self> {
+        let own = nfa.look_set_any();
+        let mut words = own.contains(Look::WordAscii) || own.contains(Look::WordAsciiNegate);
+        let (mut obligations, mut starts, mut behind) = (Vec::new(), FxHashMap::default(), Vec::new());
+        for (i, look) in looks.iter().enumerate().filter(|(i, _)| own.contains(lookaround::IN_NFA[*i])) {
+            if look.behind {
+                behind.push((i, determinise(&look.body, looks, limits)?));
+                continue;
+            }
+            let (by_start, by_word) = depends(&look.body, looks);
+            words |= by_word;
+            let mut add = |start, word_before| -> Result<u32> {
+                let ahead = determinise_from(&look.body, looks, limits, start, word_before)?;
+                obligations.push(Obligation::new(ahead, look.negative));
+                Ok(obligations.len() as u32 - 1)
+            };
+            let elsewhere = add(false, false)?;
+            let at_start = if by_start { add(true, false)? } else { elsewhere };
+            let after_word = if by_word { add(false, true)? } else { elsewhere };
+            starts.insert(i, [at_start, after_word, elsewhere]);
+        }
         let by_nfa = nfa.byte_classes();
+        let beside: Vec<&ByteDfa> =
+            behind.iter().map(|(_, dfa)| dfa).chain(obligations.iter().map(|o| &o.dfa)).collect();
         let cut = |b: u8| {
-            by_nfa.get(b) != by_nfa.get(b + 1) || utf8_cut(b) || (words && is_word(b) != is_word(b + 1))
+            by_nfa.get(b) != by_nfa.get(b + 1)
+                || utf8_cut(b)
+                || (words && is_word(b) != is_word(b + 1))
+                || beside.iter().any(|dfa| dfa.classes[usize::from(b)] != dfa.classes[usize::from(b) + 1])
         };
         let mut table = Table::new(interval_classes(cut));
         let sink = push_any(&mut table);
-        Subsets {
+        let nothing: Owed = Box::default();
+        Ok(Subsets {
             nfa,
+            looks,
             limits,
             words,
             table,
@@ -106,19 +196,28 @@ impl<'n> Subsets<'n> {
             steps: 0,
             stack: Vec::new(),
             visited: vec![0; nfa.states().len()],
+            visited_owing: FxHashSet::default(),
             round: 0,
-        }
+            obligations,
+            starts,
+            behind,
+            owed: vec![nothing.clone()],
+            owed_ids: FxHashMap::from_iter([(nothing, 0)]),
+            owed_next: FxHashMap::default(),
+        })
     }
 
-    fn run(mut self) -> Result<ByteDfa> {
-        let around = Around { start: true, word_before: false, next: Next::Unknown };
-        let closed = self.closure(&[self.nfa.start_anchored().as_u32()], around);
-        let start = self.intern(closed, 0, true, false)?;
+    fn run(mut self, start: bool, word_before: bool) -> Result<ByteDfa> {
+        let word_before = word_before && self.words;
+        let before: Box<[DfaState]> = self.behind.iter().map(|(_, dfa)| dfa.start).collect();
+        let around = Around { start, word_before, next: Next::Unknown };
+        let closed = self.closure(&[element(self.nfa.start_anchored().as_u32(), 0)], around, &before);
+        let first = self.intern(closed, 0, start, word_before, before)?;
         // Bytes still missing from the character being read, per entry of `order`: 0 at a boundary.
         let mut missing = vec![0u8];
         let mut class_bytes = vec![0u8; self.table.stride];
         (0..=255u8).for_each(|b| class_bytes[usize::from(self.table.classes[usize::from(b)])] = b);
-        let mut buckets: Vec<Vec<u32>> = vec![Vec::new(); self.table.stride];
+        let mut buckets: Vec<Vec<Element>> = vec![Vec::new(); self.table.stride];
         let mut done = 0;
         while done < self.order.len() {
             let (subset, state) = self.order[done].clone();
@@ -132,7 +231,7 @@ impl<'n> Subsets<'n> {
                 let from = if self.words {
                     let Subset { start, word_before, .. } = subset;
                     let next = Next::Byte { word: word_after };
-                    self.closure(&subset.states, Around { start, word_before, next })
+                    self.closure(&subset.states, Around { start, word_before, next }, &subset.behind)
                 } else {
                     subset.states.to_vec()
                 };
@@ -144,107 +243,245 @@ impl<'n> Subsets<'n> {
                     }
                     continue;
                 }
-                self.fill(&from, &mut buckets);
-                let mut previous: Option<(usize, DfaState)> = None;
+                self.fill(&from, &class_bytes, &mut buckets);
+                let mut previous: Option<(usize, DfaState, Box<[DfaState]>)> = None;
                 for class in 0..self.table.stride {
                     let byte = class_bytes[class];
                     if buckets[class].is_empty() || (self.words && is_word(byte) != word_after) {
                         continue;
                     }
-                    let to = match previous {
-                        Some((same, to))
-                            if buckets[same] == buckets[class]
-                                && length(byte) == length(class_bytes[same]) =>
+                    let behind: Box<[DfaState]> = subset
+                        .behind
+                        .iter()
+                        .zip(&self.behind)
+                        .map(|(s, (_, dfa))| dfa.next(*s, byte))
+                        .collect();
+                    let to = match &previous {
+                        Some((same, to, before))
+                            if buckets[*same] == buckets[class]
+                                && length(byte) == length(class_bytes[*same])
+                                && *before == behind =>
                         {
-                            to
+                            *to
                         }
                         _ => {
-                            let after = Around { start: false, word_before: false, next: Next::Unknown };
-                            let closed = self.closure(&buckets[class], after);
+                            let word_before = self.words && word_after;
+                            let after = Around { start: false, word_before, next: Next::Unknown };
+                            let closed = self.closure(&buckets[class], after, &behind);
                             let gap = if gap > 0 { gap - 1 } else { length(byte) };
                             let known = self.order.len();
-                            let to = self.intern(closed, gap, false, self.words && word_after)?;
+                            let to = self.intern(closed, gap, false, word_before, behind.clone())?;
                             missing.resize(missing.len() + self.order.len() - known, gap);
                             to
                         }
                     };
                     self.table.row_mut(state)[class] = to;
-                    previous = Some((class, to));
+                    previous = Some((class, to, behind));
                 }
             }
         }
-        Ok(self.table.finish(start))
+        Ok(self.table.finish(first))
     }
 
-    /// Per byte class, the NFA states that `from` leads to.
-    fn fill(&mut self, from: &[u32], buckets: &mut [Vec<u32>]) {
+    /// Per byte class, the elements that `from` leads to.
+    fn fill(&mut self, from: &[Element], class_bytes: &[u8], buckets: &mut [Vec<Element>]) {
         buckets.iter_mut().for_each(Vec::clear);
-        let classes = &self.table.classes;
-        let mut add = |low: u8, high: u8, next: u32| {
-            for bucket in
-                &mut buckets[usize::from(classes[usize::from(low)])..=usize::from(classes[usize::from(high)])]
-            {
-                bucket.push(next);
-                self.steps += 1;
-            }
-        };
-        for &s in from {
-            match &self.nfa.states()[s as usize] {
-                State::ByteRange { trans } => add(trans.start, trans.end, trans.next.as_u32()),
+        let nfa = self.nfa;
+        let class_of = |byte: u8, table: &Table| usize::from(table.classes[usize::from(byte)]);
+        for &e in from {
+            let owed = owed_of(e);
+            let mut add = |all: &mut Self, low: usize, high: usize, next: u32| {
+                for class in low..=high {
+                    all.steps += 1;
+                    if let Some(owed) = all.owed_after(owed, class_bytes[class]) {
+                        buckets[class].push(element(next, owed));
+                    }
+                }
+            };
+            match &nfa.states()[state_of(e)] {
+                State::ByteRange { trans } => {
+                    let (low, high) = (class_of(trans.start, &self.table), class_of(trans.end, &self.table));
+                    add(self, low, high, trans.next.as_u32());
+                }
                 State::Sparse(sparse) => {
-                    sparse.transitions.iter().for_each(|t| add(t.start, t.end, t.next.as_u32()));
+                    for t in &sparse.transitions {
+                        let (low, high) = (class_of(t.start, &self.table), class_of(t.end, &self.table));
+                        add(self, low, high, t.next.as_u32());
+                    }
                 }
                 State::Dense(dense) => {
-                    (0..=255u8).filter_map(|b| Some((b, dense.matches_byte(b)?))).for_each(|(b, next)| {
-                        if b == 0 || classes[usize::from(b)] != classes[usize::from(b) - 1] {
-                            add(b, b, next.as_u32());
+                    for (class, &byte) in class_bytes.iter().enumerate() {
+                        if let Some(next) = dense.matches_byte(byte) {
+                            add(self, class, class, next.as_u32());
                         }
-                    });
+                    }
                 }
+                // A match that owes something waits for it.
+                State::Match { .. } => add(self, 0, class_bytes.len() - 1, e as u32),
                 _ => {}
             }
         }
     }
 
+    /// What is owed after a byte, or `None` if it cannot be met any more.
+    fn owed_after(&mut self, owed: u32, byte: u8) -> Option<u32> {
+        if owed == 0 {
+            return Some(0);
+        }
+        if let Some(&known) = self.owed_next.get(&(owed, byte)) {
+            return known;
+        }
+        let mut after = Vec::new();
+        let mut met = true;
+        for &(index, state) in &self.owed[owed as usize] {
+            let obligation = &self.obligations[index as usize];
+            match obligation.dfa.next(state, byte) {
+                ByteDfa::DEAD => met = false,
+                next if Some(next) == obligation.settled => {}
+                next => after.push((index, next)),
+            }
+        }
+        let next = met.then(|| self.intern_owed(after));
+        self.owed_next.insert((owed, byte), next);
+        next
+    }
+
+    fn intern_owed(&mut self, mut owed: Vec<(u32, DfaState)>) -> u32 {
+        owed.sort_unstable();
+        owed.dedup();
+        let owed: Owed = owed.into();
+        let fresh = self.owed.len() as u32;
+        let id = *self.owed_ids.entry(owed.clone()).or_insert(fresh);
+        if id == fresh {
+            self.owed.push(owed);
+        }
+        id
+    }
+
+    /// What is owed once the assertion `index` is met where it stands, or `None` if it fails there.
+    fn meet(&mut self, index: usize, owed: u32, around: Around, behind: &[DfaState]) -> Option<u32> {
+        let look = &self.looks[index];
+        if look.behind {
+            let at = self.behind.iter().position(|(i, _)| *i == index)?;
+            let holds = self.behind[at].1.accepting[behind[at] as usize];
+            return (holds != look.negative).then_some(owed);
+        }
+        let [at_start, after_word, elsewhere] = *self.starts.get(&index)?;
+        let new = match around {
+            Around { start: true, .. } => at_start,
+            Around { word_before: true, .. } => after_word,
+            _ => elsewhere,
+        };
+        let obligation = &self.obligations[new as usize];
+        match obligation.dfa.start {
+            ByteDfa::DEAD => None,
+            start if Some(start) == obligation.settled => Some(owed),
+            start => {
+                let all = self.owed[owed as usize].iter().copied().chain([(new, start)]).collect();
+                Some(self.intern_owed(all))
+            }
+        }
+    }
+
     /// Everything that can be reached without reading: byte-reading states, matches, undecided assertions.
-    fn closure(&mut self, from: &[u32], around: Around) -> Vec<u32> {
+    fn closure(&mut self, from: &[Element], around: Around, behind: &[DfaState]) -> Vec<Element> {
         self.round += 1;
+        self.visited_owing.clear();
+        let nfa = self.nfa;
         let mut out = Vec::new();
         self.stack.extend(from.iter().rev());
-        while let Some(s) = self.stack.pop() {
-            if std::mem::replace(&mut self.visited[s as usize], self.round) == self.round {
+        while let Some(e) = self.stack.pop() {
+            let (state, owed) = (state_of(e), owed_of(e));
+            let seen = match owed {
+                0 => std::mem::replace(&mut self.visited[state], self.round) == self.round,
+                _ => !self.visited_owing.insert(e),
+            };
+            if seen {
                 continue;
             }
             self.steps += 1;
-            match &self.nfa.states()[s as usize] {
-                State::Look { look, next } => match decide(*look, around) {
-                    Some(true) => self.stack.push(next.as_u32()),
-                    Some(false) => {}
-                    None => out.push(s),
+            match &nfa.states()[state] {
+                State::Look { look, next } => match lookaround::index(*look) {
+                    Some(index) => {
+                        if let Some(owed) = self.meet(index, owed, around, behind) {
+                            self.stack.push(element(next.as_u32(), owed));
+                        }
+                    }
+                    None => match decide(*look, around) {
+                        Some(true) => self.stack.push(element(next.as_u32(), owed)),
+                        Some(false) => {}
+                        None => out.push(e),
+                    },
                 },
-                State::Union { alternates } => self.stack.extend(alternates.iter().rev().map(|a| a.as_u32())),
-                State::BinaryUnion { alt1, alt2 } => self.stack.extend([alt2.as_u32(), alt1.as_u32()]),
-                State::Capture { next, .. } => self.stack.push(next.as_u32()),
+                State::Union { alternates } => {
+                    self.stack.extend(alternates.iter().rev().map(|a| element(a.as_u32(), owed)));
+                }
+                State::BinaryUnion { alt1, alt2 } => {
+                    self.stack.extend([element(alt2.as_u32(), owed), element(alt1.as_u32(), owed)]);
+                }
+                State::Capture { next, .. } => self.stack.push(element(next.as_u32(), owed)),
                 State::Fail => {}
-                _ => out.push(s),
+                _ => out.push(e),
             }
+        }
+        if !self.visited_owing.is_empty() {
+            self.absorb(&mut out);
         }
         out.sort_unstable();
         out
     }
 
-    fn has_match(&self, states: &[u32]) -> bool {
-        states.iter().any(|&s| matches!(self.nfa.states()[s as usize], State::Match { .. }))
+    /// Drops elements that owe all that another with the same NFA state owes.
+    fn absorb(&mut self, elements: &mut Vec<Element>) {
+        elements.sort_unstable_by_key(|&e| (e as u32, self.owed[owed_of(e) as usize].len()));
+        let mut kept: Vec<Element> = Vec::with_capacity(elements.len());
+        for &e in elements.iter() {
+            let mine = &self.owed[owed_of(e) as usize];
+            let same = kept.iter().rev().take_while(|k| **k as u32 == e as u32);
+            let mut steps = 0;
+            let absorbed = same.into_iter().any(|&k| {
+                steps += 1;
+                self.owed[owed_of(k) as usize].iter().all(|o| mine.binary_search(o).is_ok())
+            });
+            self.steps += steps;
+            if !absorbed {
+                kept.push(e);
+            }
+        }
+        *elements = kept;
     }
 
-    fn intern(&mut self, states: Vec<u32>, gap: u8, start: bool, word_before: bool) -> Result<DfaState> {
+    /// Whether there is a match that owes nothing.
+    fn has_match(&self, elements: &[Element]) -> bool {
+        let is_match = |e: Element| matches!(self.nfa.states()[state_of(e)], State::Match { .. });
+        elements.iter().any(|&e| owed_of(e) == 0 && is_match(e))
+    }
+
+    /// Whether there is a match that owes nothing but what the end fulfils.
+    fn has_match_at_end(&self, elements: &[Element]) -> bool {
+        let fulfilled = |e: Element| {
+            let mut owed = self.owed[owed_of(e) as usize].iter();
+            owed.all(|&(index, state)| self.obligations[index as usize].dfa.accepting[state as usize])
+        };
+        let is_match = |e: Element| matches!(self.nfa.states()[state_of(e)], State::Match { .. });
+        elements.iter().any(|&e| is_match(e) && fulfilled(e))
+    }
+
+    fn intern(
+        &mut self,
+        states: Vec<Element>,
+        gap: u8,
+        start: bool,
+        word_before: bool,
+        behind: Box<[DfaState]>,
+    ) -> Result<DfaState> {
         if states.is_empty() {
             return Ok(ByteDfa::DEAD);
         }
         if self.has_match(&states) {
             return Ok(self.sink);
         }
-        let subset = Subset { states: states.into(), start, word_before };
+        let subset = Subset { states: states.into(), start, word_before, behind };
         if let Some(&id) = self.ids.get(&subset) {
             return Ok(id);
         }
@@ -255,8 +492,8 @@ impl<'n> Subsets<'n> {
             return Err(too_large(format!("it needs more than {} steps to compile", self.limits.max_steps)));
         }
         let around = Around { start, word_before, next: Next::End };
-        let at_end = self.closure(&subset.states, around);
-        let accepting = self.has_match(&at_end);
+        let at_end = self.closure(&subset.states, around, &subset.behind);
+        let accepting = self.has_match_at_end(&at_end);
         let id = self.table.push(accepting, gap == 0);
         self.ids.insert(subset.clone(), id);
         self.order.push((subset, id));

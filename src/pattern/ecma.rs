@@ -12,23 +12,25 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, Hir, Look, Repetition};
 
-use super::ecma_class::{ECMA_LINE_TERMINATORS, class_of};
+use super::ecma_class::{ECMA_LINE_TERMINATORS, class_of, fold};
+use super::lookaround::{Lookaround, STAND_INS};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Groups may be nested this deep; the automaton's construction recurses over them.
 const MAX_NESTING: u32 = 200;
 
-/// The meaning of `pattern`.
+/// The meaning of `pattern`, and of the lookaround that it has stand-ins for.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::InvalidSchema`] if it is not a regular expression, [`ErrorKind::UnsupportedKeyword`] for
-/// lookaround, backreferences and inline flags, [`ErrorKind::LimitExceeded`] if it is nested too deeply.
-pub(super) fn parse(pattern: &str) -> Result<Hir> {
-    let mut parser = Parser { pattern, at: 0, depth: 0 };
+/// backreferences, unscoped flags and what lookbehind cannot hold, [`ErrorKind::LimitExceeded`] if it is nested
+/// too deeply or has too many assertions.
+pub(super) fn parse(pattern: &str) -> Result<(Hir, Vec<Lookaround>)> {
+    let mut parser = Parser { pattern, at: 0, depth: 0, looks: Vec::new(), flags: Flags::default() };
     let hir = parser.alternatives()?;
     match parser.peek() {
-        None => Ok(hir),
+        None => Ok((hir, parser.looks)),
         Some(_) => Err(parser.invalid("unmatched `)`")),
     }
 }
@@ -38,10 +40,21 @@ pub(super) struct Parser<'p> {
     /// Byte offset of the next character.
     pub at: usize,
     depth: u32,
+    looks: Vec<Lookaround>,
+    pub flags: Flags,
 }
 
-impl Parser<'_> {
-    pub fn rest(&self) -> &str {
+/// The flags of ECMA-262 that a group can set (`(?i:…)`, ES2025). Unicode mode is always on.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Flags {
+    /// `i`: letters match their other case.
+    pub ignore_case: bool,
+    /// `s`: `.` matches line terminators.
+    pub dot_all: bool,
+}
+
+impl<'p> Parser<'p> {
+    pub fn rest(&self) -> &'p str {
         &self.pattern[self.at..]
     }
 
@@ -97,14 +110,15 @@ impl Parser<'_> {
                 self.bump();
                 return Ok((Hir::look(if c == '^' { Look::Start } else { Look::End }), false));
             }
-            '(' => self.group()?,
+            '(' => return self.group(),
             '[' => {
                 self.bump();
                 Hir::class(Class::Unicode(self.class()?))
             }
             '.' => {
                 self.bump();
-                let mut class = class_of(ECMA_LINE_TERMINATORS);
+                let except: &[(char, char)] = if self.flags.dot_all { &[] } else { ECMA_LINE_TERMINATORS };
+                let mut class = class_of(except);
                 class.negate();
                 Hir::class(Class::Unicode(class))
             }
@@ -118,24 +132,23 @@ impl Parser<'_> {
             }
             _ => {
                 self.bump();
-                literal(c)
+                self.literal(c)
             }
         };
         Ok((hir, true))
     }
 
-    /// A group, from its `(`.
-    fn group(&mut self) -> Result<Hir> {
-        for (open, construct) in [
-            ("(?=", "lookahead `(?=…)`"),
-            ("(?!", "negative lookahead `(?!…)`"),
-            ("(?<=", "lookbehind `(?<=…)`"),
-            ("(?<!", "negative lookbehind `(?<!…)`"),
-        ] {
-            if self.rest().starts_with(open) {
-                return Err(self.unsupported(construct));
+    /// A group or assertion, from its `(`, and whether a quantifier may follow it.
+    fn group(&mut self) -> Result<(Hir, bool)> {
+        for (open, behind, negative) in
+            [("(?=", false, false), ("(?!", false, true), ("(?<=", true, false), ("(?<!", true, true)]
+        {
+            if self.eat(open) {
+                let body = self.grouped()?;
+                return Ok((self.lookaround(body, behind, negative)?, false));
             }
         }
+        let outside = self.flags;
         if self.eat("(?:") {
         } else if self.eat("(?<") || self.eat("(?P<") {
             let name_end = self.rest().find('>').filter(|&n| n > 0);
@@ -147,14 +160,68 @@ impl Parser<'_> {
             }
             self.at += end + 1;
         } else if self.rest().starts_with("(?") {
-            let flags = self.rest()[2..].trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '-');
-            if flags.starts_with([':', ')']) {
-                return Err(self.unsupported("the inline flags `(?…)`"));
-            }
-            return Err(self.invalid("unknown kind of group"));
+            self.modifiers()?;
         } else {
             self.bump();
         }
+        let hir = self.grouped()?;
+        self.flags = outside;
+        Ok((hir, true))
+    }
+
+    /// `(?i:`, `(?s-i:` and the like, from the `(`.
+    fn modifiers(&mut self) -> Result<()> {
+        let letters = self.rest()[2..].find(|c: char| !c.is_ascii_alphabetic() && c != '-');
+        let letters = &self.rest()[2..2 + letters.unwrap_or(0)];
+        let rest = &self.rest()[2 + letters.len()..];
+        if rest.starts_with(')') && !letters.is_empty() {
+            return Err(self.unsupported("the inline flags `(?…)`, which are not ECMA-262,"));
+        }
+        let (on, off) = letters.split_once('-').unwrap_or((letters, ""));
+        let known =
+            |text: &str| text.chars().enumerate().all(|(i, c)| "ims".contains(c) && !text[..i].contains(c));
+        let valid = rest.starts_with(':') && !letters.is_empty() && letters != "-" && known(on) && known(off);
+        if !valid || on.chars().any(|c| off.contains(c)) {
+            return Err(self.invalid("unknown kind of group"));
+        }
+        if letters.contains('m') {
+            return Err(self.unsupported("the flag `m`"));
+        }
+        let set = |letter: char, now: bool| (now || on.contains(letter)) && !off.contains(letter);
+        let Flags { ignore_case, dot_all } = self.flags;
+        self.flags = Flags { ignore_case: set('i', ignore_case), dot_all: set('s', dot_all) };
+        self.at += letters.len() + 3;
+        Ok(())
+    }
+
+    /// The stand-in of an assertion.
+    fn lookaround(&mut self, body: Hir, behind: bool, negative: bool) -> Result<Hir> {
+        let Some(&stand_in) = STAND_INS.get(self.looks.len()) else {
+            let what = format!("there are more than {} lookaheads and lookbehinds", STAND_INS.len());
+            return Err(self.error(ErrorKind::LimitExceeded, what));
+        };
+        let inside = body.properties().look_set();
+        let holds = |behind: bool| {
+            self.looks.iter().zip(STAND_INS).any(|(look, s)| look.behind == behind && inside.contains(s))
+        };
+        if holds(true) {
+            return Err(self.unsupported("lookbehind in a lookahead or lookbehind"));
+        }
+        if behind && (holds(false) || inside.contains(Look::End)) {
+            return Err(self.unsupported("lookahead or `$` in a lookbehind"));
+        }
+        if behind && (inside.contains(Look::WordAscii) || inside.contains(Look::WordAsciiNegate)) {
+            return Err(self.unsupported("`\\b` in a lookbehind"));
+        }
+        // What was read may begin anywhere and has to end here.
+        let body =
+            if behind { Hir::concat(vec![anything_before(&body), body, Hir::look(Look::End)]) } else { body };
+        self.looks.push(Lookaround { body, behind, negative });
+        Ok(Hir::look(stand_in))
+    }
+
+    /// The rest of a group, through its `)`.
+    fn grouped(&mut self) -> Result<Hir> {
         self.depth += 1;
         if self.depth > MAX_NESTING {
             let what = format!("groups are nested more than {MAX_NESTING} deep");
@@ -240,18 +307,35 @@ impl Parser<'_> {
         }
         let hir = match self.class_escape()? {
             Some(class) => Hir::class(Class::Unicode(class)),
-            None => self.character_escape()?.map_or_else(Hir::fail, literal),
+            None => match self.character_escape()? {
+                Some(c) => self.literal(c),
+                None => Hir::fail(),
+            },
         };
         Ok((hir, true))
     }
+
+    fn literal(&self, c: char) -> Hir {
+        if self.flags.ignore_case {
+            let mut class = class_of(&[(c, c)]);
+            fold(&mut class);
+            return Hir::class(Class::Unicode(class));
+        }
+        Hir::literal(c.encode_utf8(&mut [0; 4]).as_bytes())
+    }
 }
 
-fn literal(c: char) -> Hir {
-    Hir::literal(c.encode_utf8(&mut [0; 4]).as_bytes())
+/// What may stand before a match of `hir`: nothing if it can only match at the start.
+pub(super) fn anything_before(hir: &Hir) -> Hir {
+    if hir.properties().look_set_prefix().contains(Look::Start) {
+        return Hir::empty();
+    }
+    let sub = Box::new(any_character());
+    Hir::repetition(Repetition { min: 0, max: None, greedy: false, sub })
 }
 
 /// Any character at all.
-pub(super) fn any_character() -> Hir {
+fn any_character() -> Hir {
     let mut class = ClassUnicode::empty();
     class.negate();
     Hir::class(Class::Unicode(class))

@@ -29,6 +29,12 @@ pub(super) fn class_of(ranges: &[(char, char)]) -> ClassUnicode {
     ClassUnicode::new(ranges.iter().map(|&(low, high)| ClassUnicodeRange::new(low, high)))
 }
 
+/// Adds what differs from a member in case only: Unicode's simple case folding.
+pub(super) fn fold(class: &mut ClassUnicode) {
+    // Fails only without the tables, which the manifest asks for.
+    class.try_case_fold_simple().expect("the tables of case folding");
+}
+
 /// One member of a class: a set, or a code point, which can be an unpaired surrogate.
 enum Atom {
     Set(ClassUnicode),
@@ -64,6 +70,9 @@ impl Parser<'_> {
             }
         }
         let mut class = ClassUnicode::new(ranges);
+        if self.flags.ignore_case {
+            fold(&mut class);
+        }
         if negated {
             class.negate();
         }
@@ -97,8 +106,14 @@ impl Parser<'_> {
         if letter != 'p' && letter != 'P' {
             self.bump();
         }
+        if self.flags.ignore_case && letter.eq_ignore_ascii_case(&'w') {
+            fold(&mut class);
+        }
         if letter.is_ascii_uppercase() {
             class.negate();
+        }
+        if self.flags.ignore_case {
+            fold(&mut class);
         }
         Ok(Some(class))
     }

@@ -14,6 +14,7 @@ mod ecma;
 mod ecma_class;
 mod format;
 mod literal;
+mod lookaround;
 mod minimise;
 mod number;
 mod outside;
@@ -41,8 +42,10 @@ pub struct NumberSpec {
     pub minimum: Option<Bound>,
     /// Greatest value.
     pub maximum: Option<Bound>,
-    /// The value is a multiple of this positive integer (decimals come later).
+    /// The value is a multiple of this positive integer, in units of 10^-`decimals`.
     pub multiple_of: Option<u64>,
+    /// See [`multiple_of`](Self::multiple_of): 25 with 2 decimals is 0.25.
+    pub decimals: u8,
     /// If set, only the value of this JSON number: every other field is ignored.
     pub constant: Option<String>,
 }

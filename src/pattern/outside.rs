@@ -32,13 +32,15 @@ pub fn number_outside(spec: &NumberSpec) -> Result<ByteDfa> {
         if let Some(maximum) = &spec.maximum {
             parts.push(above(&maximum.value, !maximum.exclusive)?);
         }
-        if spec.integer || spec.multiple_of.is_some() {
+        // Of multiples of a decimal only one spelling is accepted: nothing is known not to be one.
+        let multiple_of = spec.multiple_of.filter(|_| spec.decimals == 0);
+        if spec.integer || multiple_of.is_some() {
             parts.push((*fractions()).clone());
         }
-        if spec.multiple_of.is_some() {
+        if multiple_of.is_some() {
             let integer = NumberSpec { integer: true, ..NumberSpec::default() };
             let all = number(&integer)?;
-            let multiples = number(&NumberSpec { multiple_of: spec.multiple_of, ..integer })?;
+            let multiples = number(&NumberSpec { multiple_of, ..integer })?;
             parts.push(product(&all, &multiples, |a, b| a && !b));
         }
     }

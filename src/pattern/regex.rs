@@ -1,10 +1,10 @@
 //! `pattern`: ECMA-262 regular expressions as string automata.
 
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::Hir;
 
 use super::ByteDfa;
 use super::determinise::determinise;
-use super::ecma::{any_character, parse};
+use super::ecma::{anything_before, parse};
 use super::spelling::spell;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,13 +33,14 @@ impl Default for PatternLimits {
 /// Search semantics, as JSON Schema has them: the pattern may match anywhere in the string unless `^` and
 /// `$` say otherwise; these mean the very start and the very end. Unicode mode: a character is a code point.
 /// `\d` and `\w` (and `\b`) are ASCII, `\s` is ECMA-262's white space, `.` is everything but line
-/// terminators. `(?<name>…)` and lazy quantifiers are accepted and change nothing.
+/// terminators. `(?<name>…)` and lazy quantifiers are accepted and change nothing; `(?i:…)` and `(?s:…)`, of
+/// ES2025, mean what they say. Lookahead and lookbehind are exact, by intersection and complement.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::InvalidSchema`] if the pattern is not an ECMA-262 regular expression;
-/// [`ErrorKind::UnsupportedKeyword`] for lookaround, backreferences and inline flags;
-/// [`ErrorKind::LimitExceeded`] if it is larger than `limits`. The message quotes the pattern and the
+/// [`ErrorKind::UnsupportedKeyword`] for backreferences, unscoped flags, the flag `m`, lookbehind within lookaround,
+/// and assertions other than `^` in lookbehind; [`ErrorKind::LimitExceeded`] if it is larger than `limits`. The message quotes the pattern and the
 /// position; the JSON pointer is left to the caller.
 ///
 /// ```
@@ -50,19 +51,9 @@ impl Default for PatternLimits {
 /// # Ok::<(), warpgrammar::Error>(())
 /// ```
 pub fn compile_pattern(pattern: &str, limits: &PatternLimits) -> Result<ByteDfa> {
-    let hir = parse(pattern)?;
-    let hir = if hir.properties().look_set_prefix().contains(Look::Start) {
-        hir
-    } else {
-        let skip = regex_syntax::hir::Repetition {
-            min: 0,
-            max: None,
-            greedy: false,
-            sub: Box::new(any_character()),
-        };
-        Hir::concat(vec![Hir::repetition(skip), hir])
-    };
-    let dfa = spell(&determinise(&hir, limits)?);
+    let (hir, looks) = parse(pattern)?;
+    let hir = Hir::concat(vec![anything_before(&hir), hir]);
+    let dfa = spell(&determinise(&hir, &looks, limits)?);
     if dfa.len() > limits.max_states {
         let what = format!(
             "pattern {pattern:?} needs {} states; at most {} are allowed",

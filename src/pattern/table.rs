@@ -68,9 +68,19 @@ impl Table {
 
     /// The automaton that starts in `start`, in normal form.
     pub fn finish(self, start: DfaState) -> ByteDfa {
+        self.finish_within(start, MINIMISE_TRANSITIONS)
+    }
+
+    /// The same of an automaton that is minimised whatever its size.
+    pub fn minimised(dfa: ByteDfa) -> ByteDfa {
+        let ByteDfa { classes, stride, rows, accepting, boundary, start } = dfa;
+        Table { classes, stride: stride as usize, rows, accepting, boundary }.finish_within(start, usize::MAX)
+    }
+
+    fn finish_within(self, start: DfaState, most: usize) -> ByteDfa {
         let trimmed = self.trim(start);
         let transitions = trimmed.rows.iter().filter(|&&to| to != ByteDfa::DEAD).count();
-        if transitions == 0 || transitions > MINIMISE_TRANSITIONS {
+        if transitions == 0 || transitions > most {
             return trimmed.into_dfa();
         }
         let (block_of, count) = blocks(&trimmed, transitions);

@@ -118,7 +118,7 @@ impl<'a> Lowering<'a> {
         if let Some(reference) = map.get("$ref")
             && depth < 20
         {
-            let target = self.references.target(reference).ok()?;
+            let target = self.references.target(reference, self.scope).ok()?;
             return self.values(self.references.targets[target].schema, depth + 1);
         }
         let types = map.get("type")?;

@@ -19,27 +19,25 @@ impl<'a> Lowering<'a> {
     ) -> Result<()> {
         let object = types.set.contains(TypeSet::OBJECT);
         for (name, value) in map {
-            match name.as_str() {
-                "$ref" => all.push(self.reference(value)?),
-                "allOf" => all.extend(self.schemas("allOf", value)?),
-                "anyOf" => {
-                    let list = self.schemas("anyOf", value)?;
-                    all.push(self.ir.or(list));
+            let done = match name.as_str() {
+                "$ref" | "$dynamicRef" | "$recursiveRef" => {
+                    self.reference(name, value).map(|node| all.push(node))
                 }
-                "oneOf" => {
-                    let list = self.schemas("oneOf", value)?;
-                    all.push(self.at_keyword("oneOf", |lowering| lowering.ir.one(list)));
-                }
-                "not" => {
-                    let node = self.child(&["not"], value)?;
-                    all.push(self.at_keyword("not", |lowering| lowering.ir.not(node)));
-                }
-                "if" => all.push(self.conditional(map, value)?),
                 "dependentRequired" | "dependentSchemas" | "dependencies" if object => {
-                    self.dependencies(name, value, all)?;
+                    self.dependencies(name, value, all)
                 }
-                _ => {}
-            }
+                "allOf" => self.schemas("allOf", value).map(|list| all.extend(list)),
+                "anyOf" => self.schemas("anyOf", value).map(|list| all.push(self.ir.or(list))),
+                "oneOf" => self
+                    .schemas("oneOf", value)
+                    .map(|list| all.push(self.at_keyword("oneOf", |lowering| lowering.ir.one(list)))),
+                "not" => self
+                    .child(&["not"], value)
+                    .map(|node| all.push(self.at_keyword("not", |lowering| lowering.ir.not(node)))),
+                "if" => self.conditional(map, value).map(|node| all.push(node)),
+                _ => continue,
+            };
+            self.or_problem(done, ())?;
         }
         Ok(())
     }

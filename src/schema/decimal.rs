@@ -63,6 +63,16 @@ impl Decimal {
     }
 }
 
+impl Decimal {
+    /// The absolute value as an integer in units of 10^-n, with the least n, if both are small enough.
+    pub fn scaled(&self) -> Option<(u64, u8)> {
+        let decimals = (self.digits.len() as i64).checked_sub(self.exponent)?.max(0);
+        let whole =
+            Decimal { negative: false, digits: self.digits.clone(), exponent: self.exponent + decimals };
+        Some((whole.to_u64()?, u8::try_from(decimals).ok()?))
+    }
+}
+
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
         let sign = |d: &Self| match (d.is_zero(), d.negative) {
@@ -138,6 +148,15 @@ mod tests {
             ("-0", Some(0)),
         ] {
             assert_eq!(Decimal::new(text).to_u64(), value, "{text}");
+        }
+        for (text, scaled) in [
+            ("0.25", Some((25, 2))),
+            ("1e-3", Some((1, 3))),
+            ("2.50", Some((25, 1))),
+            ("300", Some((300, 0))),
+            ("1e-300", None),
+        ] {
+            assert_eq!(Decimal::new(text).scaled(), scaled, "{text}");
         }
     }
 }

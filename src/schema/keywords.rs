@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::draft::Draft;
+use super::draft::{Draft, Version};
 use crate::ir::TypeSet;
 
 /// One keyword of the standard.
@@ -54,7 +54,7 @@ pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
         Some(Keyword { role: Role::Refused { about, idle, way_out }, holds: Holds::Nothing })
     };
     match name {
-        "type" | "enum" | "const" | "$ref" => enforced(Holds::Nothing),
+        "type" | "enum" | "const" | "$ref" | "$dynamicRef" | "$recursiveRef" => enforced(Holds::Nothing),
         "minLength" | "maxLength" | "pattern" | "format" => enforced(Holds::Nothing),
         "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
             enforced(Holds::Nothing)
@@ -67,14 +67,13 @@ pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
         "allOf" | "oneOf" | "not" | "if" | "then" | "else" => enforced(Holds::InPlace),
         "dependentRequired" => enforced(Holds::Nothing),
         "dependentSchemas" | "dependencies" => enforced(Holds::InPlaceByName),
-        "$dynamicRef" | "$recursiveRef" => refused(TypeSet::ALL, never, "write $ref"),
 
         "patternProperties" => enforced(Holds::Children),
         "propertyNames" | "contains" => enforced(Holds::Child),
         "minProperties" | "maxProperties" | "uniqueItems" => enforced(Holds::Nothing),
         "unevaluatedProperties" | "unevaluatedItems" => enforced(Holds::Child),
 
-        "extends" | "disallow" | "divisibleBy" if draft == Draft::D3 => {
+        "extends" | "disallow" | "divisibleBy" if draft.version == Version::D3 => {
             refused(TypeSet::ALL, never, "write the schema in a later draft")
         }
 
@@ -113,4 +112,48 @@ pub(super) fn subschemas(whole: &Map<String, Value>, draft: Draft) -> Vec<(&Valu
         }
     }
     found
+}
+
+/// Where below a schema object another schema stands.
+#[derive(Clone, Copy)]
+pub(super) enum Position<'a> {
+    /// It is the keyword's value.
+    Keyword(&'a str),
+    /// It is an element of the keyword's list.
+    Element(&'a str, usize),
+    /// It is a member of the keyword's object.
+    Member(&'a str, &'a str),
+}
+
+/// Visits every schema directly below a schema object, whether or not it applies to anything: where
+/// identifiers and anchors may stand, in all drafts.
+pub(super) fn each_schema<'a>(whole: &'a Map<String, Value>, visit: &mut dyn FnMut(Position<'a>, &'a Value)) {
+    for (name, value) in whole {
+        match (name.as_str(), value) {
+            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(list)) => {
+                list.iter().enumerate().for_each(|(i, schema)| visit(Position::Element(name, i), schema));
+            }
+            (
+                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
+                | "dependencies",
+                Value::Object(map),
+            ) => map.iter().for_each(|(key, schema)| visit(Position::Member(name, key), schema)),
+            (
+                "items"
+                | "additionalItems"
+                | "additionalProperties"
+                | "unevaluatedItems"
+                | "unevaluatedProperties"
+                | "contains"
+                | "propertyNames"
+                | "not"
+                | "if"
+                | "then"
+                | "else"
+                | "contentSchema",
+                schema,
+            ) => visit(Position::Keyword(name), schema),
+            _ => {}
+        }
+    }
 }

@@ -18,7 +18,10 @@ pub(super) fn format(name: &str) -> Option<Arc<ByteDfa>> {
 /// for *not* having the format must be outside of it.
 pub(super) fn wider_format(name: &str) -> Option<Arc<ByteDfa>> {
     let pattern = match name {
-        "date" | "duration" | "ipv4" | "ipv6" | "uuid" => return None,
+        "date" | "duration" | "ipv4" | "ipv6" | "uuid" | "json-pointer" | "relative-json-pointer" => {
+            return None;
+        }
+        "uri" | "uri-reference" | "iri" | "iri-reference" | "uri-template" => return None,
         "date-time" => "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]",
         "time" => "^[0-9]{2}:[0-9]{2}:[0-9]{2}",
         "email" => "@",

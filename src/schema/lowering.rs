@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::draft::Draft;
+use super::draft::{Draft, Version};
 use super::keywords::{Role, keyword};
-use super::reference::References;
+use super::reference::{References, ScopeId, Target};
 use super::{Lowered, SchemaOptions, Warning, decimal::Decimal, pointer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{FALSE, IrBuilder, NodeId, TRUE, TypeSet};
@@ -15,33 +15,47 @@ use crate::ir::{FALSE, IrBuilder, NodeId, TRUE, TypeSet};
 /// Lowers a document whose size has been checked.
 pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered> {
     let draft = Draft::of(document)?;
-    let references = References::new(document, draft)?;
+    let references = References::new(document, draft, options)?;
     let order = references.order.clone();
     let built = vec![Built::NotYet; references.targets.len()];
     let mut lowering = Lowering {
         options,
         draft,
+        scope: 0,
         references,
         built,
         ir: IrBuilder::new(),
         path: String::new(),
         warnings: Vec::new(),
+        problems: Vec::new(),
+        given_up: false,
         leaves: HashMap::new(),
         enum_values: 0,
         enum_bytes: 0,
     };
     for target in order {
-        let schema = lowering.references.targets[target].schema;
-        lowering.path.clone_from(&lowering.references.targets[target].pointer);
-        let node = lowering.schema_itself(schema)?;
+        let Target { schema, ref pointer, scope, .. } = lowering.references.targets[target];
+        lowering.path.clone_from(pointer);
+        lowering.scope = scope;
+        lowering.draft = lowering.references.draft(target);
+        let node = lowering.schema_itself(schema);
+        let Ok(node) = lowering.or_problem(node, TRUE) else { break };
         if let Built::Awaited(placeholder) = lowering.built[target] {
             lowering.ir.patch(placeholder, node);
         }
         lowering.built[target] = Built::Node(node);
     }
+    if let Some(error) = Error::together(lowering.problems) {
+        return Err(error);
+    }
     let Built::Node(root) = lowering.built[0] else { unreachable!("the root is a target") };
     Ok(Lowered { ir: lowering.ir.finish(root), warnings: lowering.warnings })
 }
+
+/// How many problems of a document are reported.
+const MAX_PROBLEMS: usize = 20;
+/// How many of them may be exceeded limits; a pattern can take 200 ms to be one.
+const MAX_EXCEEDED: usize = 4;
 
 /// How far a reference's target has come.
 #[derive(Clone, Copy)]
@@ -64,13 +78,19 @@ pub(super) enum LeafKey {
 /// each.
 pub(super) struct Lowering<'a> {
     pub options: &'a SchemaOptions,
+    /// The draft of the schema being lowered, and the scope of its dynamic references.
     pub draft: Draft,
+    pub scope: ScopeId,
     pub references: References<'a>,
     built: Vec<Built>,
     pub ir: IrBuilder,
     /// JSON pointer of the schema being lowered.
     pub path: String,
     warnings: Vec<Warning>,
+    /// What is wrong with the document; nothing is built of it any more, but the search goes on.
+    problems: Vec<Error>,
+    /// So much is wrong, or so large, that it does not.
+    given_up: bool,
     pub leaves: HashMap<LeafKey, NodeId>,
     enum_values: usize,
     enum_bytes: usize,
@@ -89,10 +109,26 @@ impl<'a> Lowering<'a> {
     pub fn child(&mut self, tokens: &[&str], schema: &'a Value) -> Result<NodeId> {
         let (length, place) = (self.path.len(), self.ir.place());
         tokens.iter().for_each(|t| pointer::push(&mut self.path, t));
-        let node = self.schema(schema)?;
+        let node = self.schema(schema);
+        let node = self.or_problem(node, TRUE);
         self.path.truncate(length);
         self.ir.set_place(place);
-        Ok(node)
+        node
+    }
+
+    /// The result, or `instead` with the problem noted. An error again once the search is given up.
+    pub fn or_problem<T>(&mut self, result: Result<T>, instead: T) -> Result<T> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) if self.given_up => return Err(error),
+            Err(error) => error,
+        };
+        if !self.problems.contains(&error) {
+            self.problems.push(error.clone());
+        }
+        let exceeded = self.problems.iter().filter(|e| e.kind() == ErrorKind::LimitExceeded).count();
+        self.given_up = self.problems.len() >= MAX_PROBLEMS || exceeded >= MAX_EXCEEDED;
+        if self.given_up { Err(error) } else { Ok(instead) }
     }
 
     /// Lowers the `index`th subschema of a keyword that holds a list.
@@ -101,10 +137,16 @@ impl<'a> Lowering<'a> {
     }
 
     fn schema(&mut self, schema: &'a Value) -> Result<NodeId> {
-        match self.references.at(schema).map(|target| self.built[target]) {
+        let outside = (self.scope, self.draft);
+        if let Some(inside) = self.references.enter(schema, self.scope)? {
+            (self.scope, self.draft) = inside;
+        }
+        let node = match self.references.at(schema, self.scope).map(|target| self.built[target]) {
             Some(Built::Node(node)) => Ok(node),
             _ => self.schema_itself(schema),
-        }
+        };
+        (self.scope, self.draft) = outside;
+        node
     }
 
     fn schema_itself(&mut self, schema: &'a Value) -> Result<NodeId> {
@@ -126,18 +168,24 @@ impl<'a> Lowering<'a> {
     fn object_of_keywords(&mut self, map: &'a Map<String, Value>) -> Result<NodeId> {
         self.ir.set_place(pointer::keep(&self.path));
         if let Some(reference) = map.get("$ref").filter(|_| self.draft.ref_overrides()) {
-            return self.reference(reference);
+            return self.reference("$ref", reference);
         }
-        let types = self.types(map)?;
+        let types = self.types(map);
+        let types = self.or_problem(types, Types { set: TypeSet::ALL, integer: false })?;
         self.refuse_unsupported(map, types)?;
         let mut all = vec![self.ir.types(types.set)];
-        self.string(map, types, &mut all)?;
-        self.number(map, types, &mut all)?;
-        self.object(map, types, &mut all)?;
-        self.array(map, types, &mut all)?;
-        self.literals(map, types, &mut all)?;
-        self.in_place(map, types, &mut all)?;
-        self.unevaluated(map, types, &mut all)?;
+        for group in [
+            Self::string,
+            Self::number,
+            Self::object,
+            Self::array,
+            Self::literals,
+            Self::in_place,
+            Self::unevaluated,
+        ] {
+            let done = group(self, map, types, &mut all);
+            self.or_problem(done, ())?;
+        }
         let node = self.ir.and(all);
         let max_nodes = self.options.limits.max_nodes;
         if self.ir.len() > max_nodes {
@@ -173,7 +221,7 @@ impl<'a> Lowering<'a> {
                     integer = true;
                     TypeSet::NUMBER
                 }
-                Some("any") if self.draft == Draft::D3 => {
+                Some("any") if self.draft.version == Version::D3 => {
                     number = true;
                     TypeSet::ALL
                 }
@@ -193,23 +241,21 @@ impl<'a> Lowering<'a> {
                 && about.intersection(types.set) != TypeSet::NONE
                 && !idle(value, map)
             {
-                self.unsupported(name, format!("\"{name}\" is not enforced; {way_out}"))?;
+                let refused = self.unsupported(name, format!("\"{name}\" is not enforced; {way_out}"));
+                self.or_problem(refused, ())?;
             }
         }
         Ok(())
     }
 
-    /// `$ref`.
-    pub fn reference(&mut self, reference: &Value) -> Result<NodeId> {
+    /// `$ref` and its dynamic relatives.
+    pub fn reference(&mut self, keyword: &str, reference: &Value) -> Result<NodeId> {
         if !reference.is_string() {
-            return Err(self.invalid("$ref", "a URI reference such as \"#/$defs/name\""));
+            return Err(self.invalid(keyword, "a URI reference such as \"#/$defs/name\""));
         }
-        let target = match self.references.target(reference) {
+        let target = match self.references.target(reference, self.scope) {
             Ok(target) => target,
-            Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {
-                return self.unsupported("$ref", e.message().to_owned()).map(|()| TRUE);
-            }
-            Err(e) => return Err(e.or_at(self.pointer_to("$ref"))),
+            Err(e) => return Err(e.or_at(self.pointer_to(keyword))),
         };
         Ok(match self.built[target] {
             Built::Node(node) | Built::Awaited(node) => node,
@@ -273,12 +319,17 @@ impl<'a> Lowering<'a> {
     /// The error, or under `lenient` the warning, that a keyword is not enforced.
     pub fn unsupported(&mut self, keyword: &str, message: String) -> Result<()> {
         if self.options.lenient {
-            let pointer = pointer::keep(&self.pointer_to(keyword)).to_string();
-            self.warnings.push(Warning { pointer, message });
+            self.warn(keyword, message);
             return Ok(());
         }
         let message = format!("{message}, or set lenient to get a warning instead");
         Err(self.error_at(keyword, ErrorKind::UnsupportedKeyword, message))
+    }
+
+    /// Notes that a keyword asserts less than its author may expect.
+    pub fn warn(&mut self, keyword: &str, message: String) {
+        let pointer = pointer::keep(&self.pointer_to(keyword)).to_string();
+        self.warnings.push(Warning { pointer, message });
     }
 
     /// The error that a keyword's value is not `expected`.

@@ -1,13 +1,13 @@
 //! JSON Schema documents, lowered to [`Ir`].
 //!
 //! [`parse`] reads text and [`lower`] a value; both check sizes first, without recursion, then find
-//! every `$ref` that can be reached (`reference`), and lower the referenced schemas so that each comes
+//! every reference that can be reached (`reference`), and lower the referenced schemas so that each comes
 //! after those it refers to: a reference is then an id that is already there, and only recursive ones
 //! need a [`Node::Ref`](crate::ir::Node::Ref). Recursion of the lowering itself is bounded by the
 //! nesting of the document, however long its chains of references are.
 //!
 //! A keyword that is not enforced is an error, never silently dropped: see [`SchemaOptions::lenient`].
-//! Keywords are recognised whatever draft `$schema` names, and meta-schemas are not read.
+//! Keywords are recognised whatever draft `$schema` names (`draft`), and meta-schemas are not read.
 //! Subschemas that nothing refers to (most of a large `$defs`) are not looked at.
 
 mod array;
@@ -27,6 +27,9 @@ mod string;
 mod tests;
 mod unevaluated;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::Value;
 
 pub use languages::PatternLimits;
@@ -44,6 +47,10 @@ pub struct SchemaOptions {
     pub patterns: PatternLimits,
     /// Unsupported keywords become [`Warning`]s instead of errors. The output may then violate them.
     pub lenient: bool,
+    /// Schemas that the document may refer to, by URI. A relative one (`"common.json"`) is beside the
+    /// document, and so reached by `"$ref": "common.json"`. A schema is also known by its own `$id`; the
+    /// meta-schemas of json-schema.org need not be given. Nothing is ever fetched.
+    pub documents: BTreeMap<String, Arc<Value>>,
 }
 
 /// Bounds on a schema document. Exceeding one is [`ErrorKind::LimitExceeded`].
@@ -80,7 +87,8 @@ impl Default for SchemaLimits {
     }
 }
 
-/// A keyword that is not enforced, under [`SchemaOptions::lenient`].
+/// A keyword that asserts less than it seems to: an annotation such as an unknown `format`, or, under
+/// [`SchemaOptions::lenient`], one that cannot be enforced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// JSON pointer of the keyword.
@@ -94,7 +102,7 @@ pub struct Warning {
 pub struct Lowered {
     /// What the schema asserts.
     pub ir: Ir,
-    /// What it asserts beyond that; empty unless [`SchemaOptions::lenient`].
+    /// Keywords that assert less than they seem to.
     pub warnings: Vec<Warning>,
 }
 
@@ -129,7 +137,7 @@ pub fn parse(text: &str, options: &SchemaOptions) -> Result<Lowered> {
 /// [`UnsupportedKeyword`](ErrorKind::UnsupportedKeyword),
 /// [`UnresolvedReference`](ErrorKind::UnresolvedReference) and
 /// [`LimitExceeded`](ErrorKind::LimitExceeded), with the pointer of the keyword; the first problem in
-/// the order of lowering.
+/// the order of lowering, with the others as its [`problems`](Error::problems).
 pub fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered> {
     check_size(document, &options.limits)?;
     lowering::lower(document, options)

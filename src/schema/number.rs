@@ -17,6 +17,7 @@ impl<'a> Lowering<'a> {
             minimum: self.bound(map, "minimum", "exclusiveMinimum", Decimal::gt)?,
             maximum: self.bound(map, "maximum", "exclusiveMaximum", Decimal::lt)?,
             multiple_of: None,
+            decimals: 0,
             constant: None,
         };
         let relevant = types.set.contains(TypeSet::NUMBER);
@@ -104,18 +105,18 @@ impl<'a> Lowering<'a> {
         if !relevant {
             return Ok(spec);
         }
-        match number.to_u64() {
-            Some(multiple) => {
+        match number.scaled() {
+            Some((multiple, 0)) => {
                 spec.integer = true;
                 spec.multiple_of = Some(multiple).filter(|&m| m > 1);
             }
-            None if number.is_integer() => {
-                let message = "\"multipleOf\" is beyond 2^64; write a smaller number";
-                return Err(self.error_at("multipleOf", ErrorKind::LimitExceeded, message));
+            Some((multiple, decimals)) => {
+                spec.multiple_of = Some(multiple);
+                spec.decimals = decimals;
             }
             None => {
-                let message = "\"multipleOf\" is enforced for whole numbers only; write a pattern of a string, or scale the number";
-                self.unsupported("multipleOf", message.to_owned())?;
+                let message = "\"multipleOf\" has more digits than 2^64; write a number with fewer";
+                return Err(self.error_at("multipleOf", ErrorKind::LimitExceeded, message));
             }
         }
         Ok(spec)

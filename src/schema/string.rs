@@ -33,6 +33,14 @@ impl<'a> Lowering<'a> {
                 all.extend(self.format(name)?);
             }
         }
+        for keyword in ["contentEncoding", "contentMediaType"] {
+            if relevant && map.contains_key(keyword) {
+                self.warn(
+                    keyword,
+                    format!("\"{keyword}\" is an annotation and asserts nothing; write a pattern"),
+                );
+            }
+        }
         Ok(())
     }
 
@@ -55,26 +63,25 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// A format that the standard does not define is an annotation, as it says; not enforcing it is
+    /// right, but seldom what the author expects.
     fn format(&mut self, name: &str) -> Result<Option<NodeId>> {
-        match languages::format(name) {
-            Some(dfa) => {
-                let key = LeafKey::Format(name.to_owned());
-                if !self.leaves.contains_key(&key) {
-                    let node = match languages::wider_format(name) {
-                        Some(wider) => self.ir.narrowed_string(dfa, wider),
-                        None => self.ir.string(dfa),
-                    };
-                    self.leaves.insert(key.clone(), node);
-                }
-                Ok(Some(self.leaves[&key]))
+        if let Some(dfa) = languages::format(name) {
+            let key = LeafKey::Format(name.to_owned());
+            if !self.leaves.contains_key(&key) {
+                let node = match languages::wider_format(name) {
+                    Some(wider) => self.ir.narrowed_string(dfa, wider),
+                    None => self.ir.string(dfa),
+                };
+                self.leaves.insert(key.clone(), node);
             }
-            None => {
-                let name = shown(&Value::from(name));
-                let message = format!(
-                    "the format {name} is not enforced; use date-time, time, date, duration, email, hostname, ipv4, ipv6, uuid or a pattern"
-                );
-                self.unsupported("format", message).map(|()| None)
-            }
+            return Ok(Some(self.leaves[&key]));
         }
+        let name = shown(&Value::from(name));
+        self.warn(
+            "format",
+            format!("{name} is not a format of the standard and asserts nothing; write a pattern"),
+        );
+        Ok(None)
     }
 }

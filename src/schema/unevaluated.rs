@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::draft::Draft;
+use super::draft::Version;
 use super::lowering::{Lowering, Types};
 use crate::error::Result;
 use crate::ir::{NamePattern, NodeId, Property, Range, TRUE, TypeSet};
@@ -155,7 +155,7 @@ impl<'a> Lowering<'a> {
         own.prefix = list.and_then(Value::as_array).map_or(0, Vec::len);
         own.all_items = items.is_some_and(|i| !i.is_array())
             || items.is_some_and(Value::is_array) && map.contains_key("additionalItems");
-        if let Some(contains) = map.get("contains").filter(|_| self.draft != Draft::D2019) {
+        if let Some(contains) = map.get("contains").filter(|_| self.draft.version != Version::D2019) {
             let node = self.child(&["contains"], contains)?;
             own.contained.push(node);
         }
@@ -166,7 +166,7 @@ impl<'a> Lowering<'a> {
         let mut lists = vec![vec![own]];
         for (name, value) in map {
             let list = match name.as_str() {
-                "$ref" => self.evaluated_by_reference(value, depth)?,
+                "$ref" | "$dynamicRef" | "$recursiveRef" => self.evaluated_by_reference(value, depth)?,
                 "allOf" => {
                     let mut all = Vec::new();
                     for (i, schema) in value.as_array().into_iter().flatten().enumerate() {
@@ -214,21 +214,28 @@ impl<'a> Lowering<'a> {
         depth: u32,
     ) -> Result<Option<Vec<Evaluated>>> {
         let Some(map) = schema.as_object() else { return Ok(Some(vec![Evaluated::default()])) };
-        let length = self.path.len();
+        let (length, outside) = (self.path.len(), (self.scope, self.draft));
+        if let Some(inside) = self.references.enter(schema, self.scope)? {
+            (self.scope, self.draft) = inside;
+        }
         tokens.iter().for_each(|t| super::pointer::push(&mut self.path, t));
-        let found = self.evaluated(map, depth + 1)?;
+        let found = self.evaluated(map, depth + 1);
         self.path.truncate(length);
-        Ok(found)
+        (self.scope, self.draft) = outside;
+        found
     }
 
     fn evaluated_by_reference(&mut self, reference: &Value, depth: u32) -> Result<Option<Vec<Evaluated>>> {
-        let Ok(target) = self.references.target(reference) else { return Ok(None) };
-        let target = &self.references.targets[target];
-        let (schema, pointer) = (target.schema, target.pointer.clone());
+        let Ok(id) = self.references.target(reference, self.scope) else { return Ok(None) };
+        let target = &self.references.targets[id];
+        let (schema, pointer, scope) = (target.schema, target.pointer.clone(), target.scope);
+        let outside = (self.scope, self.draft);
+        (self.scope, self.draft) = (scope, self.references.draft(id));
         let path = std::mem::replace(&mut self.path, pointer);
-        let found = self.evaluated_below(&[], schema, depth)?;
+        let found = self.evaluated_below(&[], schema, depth);
         self.path = path;
-        Ok(found)
+        (self.scope, self.draft) = outside;
+        found
     }
 
     /// `anyOf`: whichever hold, together; `oneOf`: the one that holds.

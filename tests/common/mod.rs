@@ -9,27 +9,17 @@ use warpgrammar::reference::Configuration;
 use warpgrammar::schema::{self, SchemaOptions};
 use warpgrammar::table::{self, Grammar};
 
-/// A small deterministic generator (SplitMix64), so that failures can be repeated.
-#[derive(Clone)]
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-}
+#[allow(unused_imports)]
+pub use warpgrammar::device::check::random::Random;
 
 /// Compiles a schema down to tables, without a vocabulary.
 pub fn compile(schema: &Value, options: &Options) -> warpgrammar::Result<Grammar> {
-    let lowered = schema::lower(schema, &SchemaOptions::default())?;
+    compile_with(schema, options, &SchemaOptions::default())
+}
+
+/// The same, with options of the schema.
+pub fn compile_with(schema: &Value, options: &Options, read: &SchemaOptions) -> warpgrammar::Result<Grammar> {
+    let lowered = schema::lower(schema, read)?;
     let machine = automaton::build(&lowered.ir, options)?;
     table::pack(&machine, 0, table::DEFAULT_MAX_BYTES)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use warpgrammar::engine::Finish;
 use warpgrammar::{Compiler, CompilerOptions, ErrorKind, Grammar};
 
-use super::support::*;
+use crate::support::*;
 
 #[test]
 fn the_compiler_is_shared_by_threads_and_remembers() {

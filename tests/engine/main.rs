@@ -11,3 +11,10 @@ mod rollback;
 mod rows;
 mod slots;
 mod support;
+
+use warpgrammar::engine::Backend;
+
+/// What keeps the slots; the first, unless a test compares several.
+const BACKENDS: &[Backend] = &[Backend::Cpu, Backend::Reference];
+/// Tests that repeat themselves do so one time in so many.
+const ONE_IN: usize = 1;

@@ -9,8 +9,8 @@ use warpgrammar::sampling::SamplingParams;
 use warpgrammar::vocab::Vocabulary;
 use warpgrammar::{Compiler, CompilerOptions, Engine, ErrorKind};
 
-use super::common::Random;
-use super::support::*;
+use crate::common::Random;
+use crate::support::*;
 
 #[test]
 fn outputs_end_by_a_stop_token_or_when_nothing_can_follow() {
@@ -54,10 +54,11 @@ fn outputs_end_by_a_stop_token_or_when_nothing_can_follow() {
     engine.advance(id, 0).unwrap();
     assert_eq!(engine.finish(id).unwrap(), Some(Finish::Length));
     let id = engine.admit(Request { max_tokens: Some(3), ..Request::default() }).unwrap();
+    let legal = |engine: &mut Engine| mask(engine, id).iter().map(|w| w.count_ones() as usize).sum::<usize>();
+    assert_eq!(legal(&mut engine), vocab.width());
     engine.advance(id, stop(&vocab)).unwrap();
     assert_eq!((engine.finish(id).unwrap(), engine.tokens(id).unwrap().len()), (Some(Finish::Stop), 0));
-    let free = mask(&mut engine, id);
-    assert_eq!(free.iter().map(|w| w.count_ones() as usize).sum::<usize>(), vocab.width());
+    assert_eq!(legal(&mut engine), 0, "nothing comes after the end");
 }
 
 /// A budget that ends a text which could go on still leaves it complete.
@@ -205,7 +206,7 @@ fn every_budget_from_the_least_on_gives_complete_valid_outputs() {
                 let refused = engine.admit(Request { max_tokens: Some(max_tokens), ..with(&grammar) });
                 assert_eq!(kind(refused), Some(ErrorKind::InvalidParameter), "{max_tokens} of {least}");
             }
-            for max_tokens in least..=least + 40 {
+            for max_tokens in (least..=least + 40).step_by(crate::ONE_IN) {
                 // Every kind on the budgets that are tightest, one on each of the rest.
                 let kinds = if max_tokens < least + 6 {
                     0..6

@@ -6,8 +6,8 @@ use warpgrammar::engine::Request;
 use warpgrammar::sampling::SamplingParams;
 use warpgrammar::{Compiler, CompilerOptions};
 
-use super::common::Random;
-use super::support::*;
+use crate::common::Random;
+use crate::support::*;
 
 /// Random walks with rollbacks in between see at every length what they saw the first time.
 #[test]

@@ -5,8 +5,8 @@ use warpgrammar::engine::{Backend, Request, SlotId, Step};
 use warpgrammar::sampling::{Logits, LogitsBatch, SamplingParams};
 use warpgrammar::{Engine, EngineOptions, ErrorKind};
 
-use super::common::Random;
-use super::support::*;
+use crate::common::Random;
+use crate::support::*;
 
 #[test]
 fn hostile_rows_hurt_only_themselves() {
@@ -14,7 +14,7 @@ fn hostile_rows_hurt_only_themselves() {
     let compiler = compiler(&vocab);
     let grammar = compiler.compile(&person()).unwrap();
     let width = vocab.width();
-    for backend in [Backend::Cpu, Backend::Reference] {
+    for &backend in crate::BACKENDS {
         for threads in [1, 3] {
             let mut engine =
                 Engine::new(vocab.clone(), EngineOptions { slots: 20, backend, threads }).unwrap();
@@ -180,17 +180,18 @@ fn a_row_does_not_depend_on_its_batch() {
     };
     let plain = run(1, 1, Backend::Cpu, 8, width);
     assert_ne!(plain[0], plain[4], "other seeds, other tokens");
-    for (shuffle, threads, backend, at_once, stride) in [
-        (1, 1, Backend::Cpu, 8, width),
-        (2, 4, Backend::Cpu, 8, width + 5),
-        (3, 2, Backend::Cpu, 3, width),
-        (4, 16, Backend::Cpu, 5, width + 1),
-        (5, 1, Backend::Reference, 1, width),
-        (6, 3, Backend::Reference, 8, width),
-    ] {
-        assert!(
-            plain == run(shuffle, threads, backend, at_once, stride),
-            "{shuffle} {threads} {backend:?} {at_once}"
-        );
+    for &backend in crate::BACKENDS {
+        for (shuffle, threads, at_once, stride) in [
+            (1, 1, 8, width),
+            (2, 4, 8, width + 5),
+            (3, 2, 3, width),
+            (4, 16, 5, width + 1),
+            (5, 1, 1, width),
+        ] {
+            assert!(
+                plain == run(shuffle, threads, backend, at_once, stride),
+                "{shuffle} {threads} {backend:?} {at_once}"
+            );
+        }
     }
 }

@@ -8,8 +8,8 @@ use warpgrammar::sampling::SamplingParams;
 use warpgrammar::vocab::Vocabulary;
 use warpgrammar::{Compiler, CompilerOptions, Engine, EngineOptions, ErrorKind};
 
-use super::common::Random;
-use super::support::*;
+use crate::common::Random;
+use crate::support::*;
 
 #[test]
 fn ids_of_retired_slots_are_never_mistaken() {

@@ -8,7 +8,7 @@ use warpgrammar::sampling::{Logits, LogitsBatch};
 use warpgrammar::vocab::Vocabulary;
 use warpgrammar::{Compiler, CompilerOptions, Engine, EngineOptions, ErrorKind, Grammar};
 
-use super::common::Random;
+use crate::common::Random;
 
 /// A logit that wins against any noise.
 pub const SURE: f32 = 100.0;
@@ -79,7 +79,7 @@ pub fn compiler(vocab: &Arc<Vocabulary>) -> Compiler {
 }
 
 pub fn engine(vocab: &Arc<Vocabulary>, slots: usize) -> Engine {
-    Engine::new(vocab.clone(), EngineOptions { slots, ..EngineOptions::default() }).unwrap()
+    Engine::new(vocab.clone(), EngineOptions { slots, backend: crate::BACKENDS[0], threads: 1 }).unwrap()
 }
 
 pub fn person() -> Value {

@@ -1,10 +1,21 @@
 //! Kernels against the specification, on any device: tests run these checks emulated, `doctor` on a card.
 
+pub mod all;
+mod bits;
+pub mod decode;
+pub mod graphs;
+pub mod host;
 pub mod probe;
 pub mod random;
+pub mod rig;
 pub mod sampling;
 mod sampling_batch;
+pub mod schemas;
 pub mod stepping;
+pub mod worlds;
+
+#[cfg(test)]
+mod tests;
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 

@@ -3,7 +3,8 @@
 use crate::sampling::{LegalSet, Logits, SamplingParams, TokenCounts};
 use half::{bf16, f16};
 
-/// splitmix64.
+/// A small deterministic generator (SplitMix64), so that failures can be repeated.
+#[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
 impl Random {

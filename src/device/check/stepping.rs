@@ -276,7 +276,10 @@ fn take_back(
     for &id in ids {
         counts.push(random.below(engine.tokens(id)?.len().min(plan.keep).min(4) + 1) as u32);
     }
-    let (rows, numbers) = (upload(device, &order[..ids.len()])?, upload(device, &counts)?);
+    // A slot of which nothing is taken back stays finished.
+    let rows: Vec<u32> =
+        order.iter().zip(&counts).map(|(&at, &n)| if n > 0 { at } else { INACTIVE }).collect();
+    let (rows, numbers) = (upload(device, &rows)?, upload(device, &counts)?);
     let verdicts = device.alloc(ids.len() * 4)?;
     let slot_rows =
         advance::SlotRows { slots: &memory.slots, vocab: &memory.vocab, rows: &rows, count: ids.len() };

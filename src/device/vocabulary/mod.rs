@@ -239,10 +239,8 @@ mod tests {
         let block = block(&vocab).unwrap();
         let header: VocabHeader = bytemuck::pod_read_unaligned(&block[..size_of::<VocabHeader>()]);
         let words = |s: Section| -> Vec<u32> {
-            block[s.offset as usize..][..4 * s.count as usize]
-                .chunks_exact(4)
-                .map(bytemuck::pod_read_unaligned)
-                .collect()
+            let bytes = &block[s.offset as usize..][..4 * s.count as usize];
+            bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
         };
         let mut ids = words(header.all.tokens);
         let loose = words(header.loose);

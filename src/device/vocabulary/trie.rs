@@ -24,7 +24,8 @@ pub(super) fn level_order(trie: &TokenTrie, slices: impl Fn(u32) -> u8) -> Vec<T
         }
     }
     let children = |from: usize, end: usize| {
-        std::iter::successors(Some(from), |&c| Some(nodes[c].skip as usize)).take_while(move |&c| c < end)
+        let next = move |&c: &usize| Some(nodes[c].skip as usize).filter(|&c| c < end);
+        std::iter::successors(Some(from).filter(|&c| c < end), next)
     };
     let count = |from: usize, end: usize| children(from, end).count() as u32;
     let roots = count(0, nodes.len());

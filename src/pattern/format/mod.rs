@@ -1,4 +1,4 @@
-//! `format`: the nine string formats that structured-output APIs know.
+//! `format`: the string formats of the standard.
 //!
 //! An automaton is exact where that is cheap; where it is not (lengths that span labels, Punycode), it is
 //! narrower, so that whatever is written passes every validator.
@@ -7,25 +7,39 @@ use std::sync::{Arc, OnceLock};
 
 use super::ByteDfa;
 use super::regex::{PatternLimits, compile_pattern};
+use super::table::Table;
 
 mod email;
 mod hostname;
+mod idn;
+mod regex;
+mod uri;
 
 type Build = fn() -> Option<ByteDfa>;
 
-const FORMATS: [(&str, Build); 9] = [
+const FORMATS: [(&str, Build); 19] = [
     ("date-time", || compile(&format!("^(?:{DATE})[Tt](?:{})$", time()))),
     ("time", || compile(&format!("^(?:{})$", time()))),
     ("date", || compile(&format!("^(?:{DATE})$"))),
     ("duration", || compile(DURATION)),
     ("email", email::email),
+    ("idn-email", idn::idn_email),
     ("hostname", || hostname::hostname(7, 63)),
+    ("idn-hostname", idn::idn_hostname),
     ("ipv4", || compile(&format!("^{IPV4}$"))),
     ("ipv6", || compile(&format!("^(?:{})$", ipv6()))),
     ("uuid", || compile("^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")),
+    ("uri", || compile(&uri::uri(false, false))),
+    ("uri-reference", || compile(&uri::uri(false, true))),
+    ("iri", || compile(&uri::uri(true, false))),
+    ("iri-reference", || compile(&uri::uri(true, true))),
+    ("uri-template", || compile(&uri::template())),
+    ("json-pointer", || compile(&format!("^{POINTER}$"))),
+    ("relative-json-pointer", || compile(&format!(r"^(?:0|[1-9]\d*)(?:#|{POINTER})$"))),
+    ("regex", || compile(&regex::regex())),
 ];
 
-/// The canonical spellings of the strings of a format, or `None` if the name is not one of the nine.
+/// The canonical spellings of the strings of a format, or `None` if the name is not the standard's.
 ///
 /// Built once per process. Where a format is not exact, it is narrower:
 ///
@@ -40,6 +54,14 @@ const FORMATS: [(&str, Build); 9] = [
 /// | `uuid` | RFC 4122, section 3 | – |
 /// | `hostname` | RFC 1123, section 2.1 | at most 223 characters (a label costs 32, or 64 from 32 characters on, of 224); no label with hyphens in third and fourth position (`xn--`) |
 /// | `email` | RFC 5321, section 4.1.2 | ASCII; at most five domain labels of at most 31 characters, no `xn--`; quoted local parts of at most 30 characters without `<` |
+/// | `idn-hostname` | RFC 5890, section 2.3.2.3 | beside host names, five labels of 9 characters in Latin-1, Greek, Cyrillic, kana, Han or Hangul letters |
+/// | `idn-email` | RFC 6531, section 3.3 | beside addresses, such domains, and local parts of 16 characters without quotes |
+/// | `uri`, `uri-reference` | RFC 3986, appendix A | – |
+/// | `iri`, `iri-reference` | RFC 3987, section 2.2 | – |
+/// | `uri-template` | RFC 6570, section 2 | – |
+/// | `json-pointer` | RFC 6901, section 3 | – |
+/// | `relative-json-pointer` | draft-handrews-relative-json-pointer-01 | – |
+/// | `regex` | ECMA-262 | groups three deep, no names, no back-references, class ranges of ASCII letters and digits |
 pub fn format(name: &str) -> Option<Arc<ByteDfa>> {
     static BUILT: [OnceLock<Option<Arc<ByteDfa>>>; FORMATS.len()] =
         [const { OnceLock::new() }; FORMATS.len()];
@@ -48,8 +70,13 @@ pub fn format(name: &str) -> Option<Arc<ByteDfa>> {
 }
 
 fn compile(pattern: &str) -> Option<ByteDfa> {
-    compile_pattern(pattern, &PatternLimits::default()).ok()
+    // The patterns are ours: what is large on the way becomes small in the end.
+    let limits = PatternLimits { max_states: 100_000, max_nfa_bytes: 16 << 20, max_steps: 500_000_000 };
+    compile_pattern(pattern, &limits).ok().map(Table::minimised)
 }
+
+/// A JSON pointer (RFC 6901, section 3).
+const POINTER: &str = "(?:/(?:[^~/]|~[01])*)*";
 
 /// Days of months by their length, and 29 February in the years 0000–9999 that have one.
 const DATE: &str = r"\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))|(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29";

@@ -32,6 +32,8 @@ const LARGEST_DOUBLE: &str = "1.7976931348623157e308";
 const REMAINDER_STATES: u64 = 60_000;
 /// Beyond this many, fewer digits are written instead.
 const REMAINDER_STATES_AIM: u64 = 4_000;
+/// Decimals of a multipleOf.
+const MULTIPLE_DECIMALS: usize = 12;
 /// Up to this many multiples in a range are listed instead of recognised by their remainder.
 const FEW_MULTIPLES: u128 = 1_000;
 /// Longest text for which a constant is also spelled without its exponent.
@@ -44,7 +46,7 @@ const PLAIN_LENGTH: usize = 64;
 /// | kind | texts |
 /// |---|---|
 /// | integer | up to 18 digits (fits a signed 64-bit integer), no point, no exponent |
-/// | multiple of m | up to 15 digits (exact as a double), fewer if m is large |
+/// | multiple of m | up to 15 digits (exact as a double), fewer if m is large; after the point no more than m has |
 /// | number without bounds, or only a sign | 16 digits before the point, 16 after, exponent up to ±99 |
 /// | number with bounds | 15 digits in all (a double tells them apart), no exponent |
 ///
@@ -55,7 +57,7 @@ const PLAIN_LENGTH: usize = 64;
 ///
 /// [`ErrorKind::InvalidSchema`] if a bound is not a JSON number or `multiple_of` is 0;
 /// [`ErrorKind::LimitExceeded`] for a bound of more than 400 digits or a `multiple_of` with too many
-/// remainders (about 8,000, not counting factors of 10).
+/// remainders (about 8,000, not counting factors of 10) or more than 12 decimals.
 pub fn number(spec: &NumberSpec) -> Result<ByteDfa> {
     if let Some(text) = &spec.constant {
         return constant(text);
@@ -65,9 +67,38 @@ pub fn number(spec: &NumberSpec) -> Result<ByteDfa> {
         Ok(Some(Limit { value: Decimal::parse(&b.value)?, exclusive: b.exclusive }))
     };
     let (minimum, maximum) = (bound(&spec.minimum)?, bound(&spec.maximum)?);
+    let spec = &reduced(spec)?;
     let above = side(spec, false, minimum.as_ref(), maximum.as_ref())?;
     let below = side(spec, true, maximum.as_ref(), minimum.as_ref())?;
     Ok(product(&above, &below, |a, b| a || b))
+}
+
+/// The specification with as few decimals of its divisor as will do: none if only integers count.
+fn reduced(spec: &NumberSpec) -> Result<NumberSpec> {
+    let mut spec = spec.clone();
+    let Some(mut m) = spec.multiple_of.filter(|_| spec.decimals > 0) else {
+        spec.decimals = 0;
+        return Ok(spec);
+    };
+    while spec.decimals > 0 && m.is_multiple_of(10) && m > 0 {
+        m /= 10;
+        spec.decimals -= 1;
+    }
+    if spec.integer {
+        // k · m · 10^-d is an integer if 10^d divides k · m.
+        for _ in 0..spec.decimals {
+            for prime in [2, 5] {
+                m = if m.is_multiple_of(prime) { m / prime } else { m };
+            }
+        }
+        spec.decimals = 0;
+    }
+    if usize::from(spec.decimals) > MULTIPLE_DECIMALS {
+        let what = format!("\"multipleOf\" has more than {MULTIPLE_DECIMALS} decimals; use a larger divisor");
+        return Err(Error::new(ErrorKind::LimitExceeded, what));
+    }
+    spec.multiple_of = Some(m);
+    Ok(spec)
 }
 
 /// Any number, within the documented bounds of digits. Built once.
@@ -97,10 +128,11 @@ fn side(spec: &NumberSpec, negative: bool, near: Option<&Limit>, far: Option<&Li
         Some(0) => {
             return Err(Error::new(ErrorKind::InvalidSchema, "\"multipleOf\" must be greater than 0"));
         }
-        step => step.filter(|&m| m > 1),
+        step => step.filter(|&m| m > 1 || spec.decimals > 0),
     };
-    let integer = spec.integer || spec.multiple_of.is_some();
-    if !integer {
+    let decimals = usize::from(spec.decimals);
+    let integer = spec.integer || (spec.multiple_of.is_some() && decimals == 0);
+    if !integer && decimals == 0 {
         let zeros = low.value.fraction.iter().take_while(|&&d| d == b'0').count();
         if low.value.integer.is_empty() && !low.value.is_zero() && zeros >= FREE_EXPONENT {
             low = Limit { value: zero, exclusive: true };
@@ -110,21 +142,25 @@ fn side(spec: &NumberSpec, negative: bool, near: Option<&Limit>, far: Option<&Li
             let digits = (FREE_DIGITS, FREE_DIGITS, 2 * FREE_DIGITS);
             return reader(Reader { negative, low, high, digits, exponent: true, remainder: None });
         }
+    }
+    if !integer {
         low = low.apart(Ordering::Greater);
         high = high.map(|limit| limit.apart(Ordering::Less));
     }
     let usual = if integer { INTEGER_DIGITS } else { BOUNDED_DIGITS };
-    let usual = if step.is_some() { BOUNDED_DIGITS } else { usual };
+    let usual = if step.is_some() { BOUNDED_DIGITS - decimals } else { usual };
     let needed = if low.value.integer.len() >= usual { low.value.integer.len() + 1 } else { usual };
     if needed >= 308 {
         let largest = Limit { value: Decimal::parse(LARGEST_DOUBLE)?, exclusive: false };
         high = high.filter(|limit| largest.admits(&limit.value, Ordering::Less)).or(Some(largest));
     }
     let mut reading = Reader { negative, low, high, digits: (0, 0, 0), exponent: false, remainder: None };
-    if integer {
+    if integer || step.is_some() {
         let count = match step {
             Some(m) => {
-                if let Some(few) = few_multiples(m, &reading) {
+                if decimals == 0
+                    && let Some(few) = few_multiples(m, &reading)
+                {
                     return Ok(byte_strings(&few));
                 }
                 reading.remainder = Some(Remainder::new(m));
@@ -132,7 +168,7 @@ fn side(spec: &NumberSpec, negative: bool, near: Option<&Limit>, far: Option<&Li
             }
             None => needed,
         };
-        reading.digits = (count, 0, count);
+        reading.digits = (count, decimals, count + decimals);
         return reader(reading);
     }
     reading.digits = (needed, needed, needed);

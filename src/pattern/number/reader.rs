@@ -71,7 +71,7 @@ impl Limit {
     }
 }
 
-/// Divisibility of an integer, by its digits.
+/// Divisibility of an integer, by its digits. For decimals the point is passed over.
 ///
 /// With m = q · 10^j, an integer is a multiple of m if it ends in j zeros and what precedes them is a
 /// multiple of q. So the state is a remainder of q and a count of zeros, not a remainder of m.
@@ -122,7 +122,7 @@ pub(super) struct Reader {
     pub digits: (usize, usize, usize),
     /// An exponent may follow. Only for ranges that scaling does not leave: all of them, or all but 0.
     pub exponent: bool,
-    /// Only multiples; the number is an integer.
+    /// Only multiples, in units of the last digit that may follow the point.
     pub remainder: Option<Remainder>,
 }
 
@@ -198,7 +198,8 @@ impl Reader {
                 let low = self.low.fraction_digit(s.low, s.count, byte);
                 let high =
                     self.high.as_ref().map_or(s.high, |limit| limit.fraction_digit(s.high, s.count, byte));
-                Some(State { place: Fraction, count: s.count + 1, low, high, ..s.clone() })
+                let remainder = self.remainder.as_ref().map_or(s.remainder, |r| r.digit(s.remainder, byte));
+                Some(State { place: Fraction, count: s.count + 1, low, high, remainder, ..s.clone() })
             }
             (Zero | Integer | Fraction, b'e') if self.exponent && self.accepts(s) => Some(settled(E)),
             (E, b'+' | b'-') => Some(settled(ESign)),
@@ -218,12 +219,15 @@ impl Reader {
             Place::Zero | Place::Integer | Place::Fraction => {
                 self.low.holds(verdict(&self.low, s.low), Ordering::Greater)
                     && self.high.as_ref().is_none_or(|high| high.holds(verdict(high, s.high), Ordering::Less))
-                    && self
-                        .remainder
-                        .as_ref()
-                        .is_none_or(|r| s.place == Place::Zero || (s.remainder == (0, r.j)))
+                    && self.remainder.as_ref().is_none_or(|r| s.place == Place::Zero || self.divides(r, s))
             }
             _ => false,
         }
+    }
+
+    /// Whether what has been read is a multiple, with zeros for the digits after the point that are not there.
+    fn divides(&self, r: &Remainder, s: &State) -> bool {
+        let written = if s.place == Place::Fraction { s.count } else { 0 };
+        (written..self.digits.1).fold(s.remainder, |rest, _| r.digit(rest, b'0')) == (0, r.j)
     }
 }

@@ -1,4 +1,4 @@
-use super::{assert_expressions, expression, lenient, lowered};
+use super::{SchemaOptions, assert_expressions, expression, lenient, lowered, parse};
 use crate::ir::{FALSE, Node, TRUE};
 
 #[test]
@@ -78,10 +78,47 @@ fn strings() {
 
 #[test]
 fn formats_that_are_enforced() {
-    for name in ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"] {
+    for name in [
+        "date-time",
+        "time",
+        "date",
+        "duration",
+        "email",
+        "idn-email",
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "uuid",
+        "uri",
+        "uri-reference",
+        "iri",
+        "iri-reference",
+        "uri-template",
+        "json-pointer",
+        "relative-json-pointer",
+        "regex",
+    ] {
         let ir = lowered(&format!(r#"{{"format":"{name}"}}"#));
         assert!(matches!(ir.node(ir.root), Node::String(0)), "{name}");
     }
+}
+
+#[test]
+fn other_formats_and_contents_are_annotations_with_a_warning() {
+    let schema =
+        r#"{"type":"string","format":"colour","contentEncoding":"base64","contentMediaType":"text/css"}"#;
+    let found = parse(schema, &SchemaOptions::default()).unwrap();
+    assert_eq!(expression(&found.ir), "string");
+    let pointers: Vec<&str> = found.warnings.iter().map(|w| w.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/format", "/contentEncoding", "/contentMediaType"]);
+    // Of numbers a format says nothing.
+    assert!(
+        parse(r#"{"type":"integer","format":"int32"}"#, &SchemaOptions::default())
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
 }
 
 #[test]
@@ -98,6 +135,7 @@ fn numbers_are_one_node() {
         (r#"{"maximum":0.1,"exclusiveMaximum":-3}"#, "number #0 <-3"),
         (r#"{"multipleOf":1.0}"#, "number #0 integer"),
         (r#"{"multipleOf":1e2}"#, "number #0 integer multiple of 100"),
+        (r#"{"multipleOf":0.50,"minimum":1}"#, "number #0 >=1 multiple of 5e-1"),
         (r#"{"type":"string","minimum":3}"#, "string"),
         // Draft 4, declared or not.
         (r#"{"minimum":1,"exclusiveMinimum":true}"#, "number #0 >1"),
@@ -263,13 +301,11 @@ n8 and n2 n7
 
 #[test]
 fn lenient_collects_warnings() {
-    let found = lenient(
-        r#"{"properties":{"a~/b":{"type":"string","format":"uri"}},"multipleOf":0.5,"uniqueItems":true}"#,
-    );
+    let found = lenient(r#"{"properties":{"a~/b":{"type":"string","format":"url"}},"uniqueItems":true}"#);
     let pointers: Vec<&str> = found.warnings.iter().map(|w| w.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/multipleOf", "/properties/a~0~1b/format", "/uniqueItems"]);
+    assert_eq!(pointers, ["/properties/a~0~1b/format", "/uniqueItems"]);
     assert_eq!(expression(&found.ir), "{a~/b: string, *: true}");
-    assert!(found.warnings[1].message.contains("\"uri\""), "{:?}", found.warnings);
+    assert!(found.warnings[0].message.contains("\"url\""), "{:?}", found.warnings);
 }
 
 #[test]

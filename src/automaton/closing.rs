@@ -1,0 +1,150 @@
+//! The end of an object: what holds at `}`.
+
+use super::explore::{Expansion, Explorer};
+use super::formula::{Formula, Node as F};
+use super::raw::*;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::NodeId;
+
+/// Most sets of names told apart at `}` with free key order.
+const MAX_COMBINATIONS: usize = 256;
+
+impl Explorer<'_> {
+    /// Per entry, whether it holds at `}`, as far as the count of members does not decide.
+    fn closing_in_order(&mut self, frame: FrameId, tracks: &Tracks) -> Vec<Formula> {
+        let entries = self.frames[frame as usize].key.entries.len();
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let mut result = Vec::with_capacity(entries);
+        for entry in tracks.iter().take(entries) {
+            let mut any = Vec::with_capacity(entry.len());
+            for &id in entry.iter() {
+                let track = data.tracks[id as usize];
+                let views = &data.shapes[track.shape as usize].views;
+                any.push(self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+                    Atom::Object { node, holds } => {
+                        let missing = views[&node].next_required[track.position as usize] != u32::MAX;
+                        (missing != holds).into()
+                    }
+                    other => formulas.atom(other),
+                }));
+            }
+            result.push(self.formulas.or(any));
+        }
+        result
+    }
+
+    /// Free key order: per entry, the sets of names (as bits) any one of which must have been seen for the
+    /// entry to hold at `}`.
+    fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
+        let entries = self.frames[frame as usize].key.entries.len();
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let mut result = Vec::with_capacity(entries);
+        for entry in tracks.iter().take(entries) {
+            let mut sets = Vec::new();
+            for &id in entry.iter() {
+                let track = data.tracks[id as usize];
+                let shape = &data.shapes[track.shape as usize];
+                let mut needs = |node: NodeId| -> Option<u64> {
+                    let view = &shape.views[&node];
+                    let mut at = view.next_required[track.position as usize];
+                    let mut set = 0;
+                    while at != u32::MAX {
+                        set |= 1 << shape.names[at as usize];
+                        at = view.next_required[at as usize + 1];
+                    }
+                    Some(set)
+                };
+                sets.extend(self.sets(track.holds, &mut needs)?);
+            }
+            sets.sort_unstable();
+            sets.dedup();
+            result.push(sets);
+        }
+        Ok(result)
+    }
+
+    /// The disjunctive normal form of a formula whose atoms are sets of names.
+    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
+        let mut sets = match self.formulas.node(f) {
+            F::Never => Vec::new(),
+            F::Always => vec![0],
+            F::Atom(Atom::Object { node, holds: true }) => needs(*node).into_iter().collect(),
+            F::One(..) => unreachable!("nothing is judged for violations in free key order"),
+            F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
+            F::Or(list) => {
+                let mut any = Vec::new();
+                for &g in list.iter() {
+                    any.extend(self.sets(g, needs)?);
+                }
+                any
+            }
+            F::And(list) => {
+                let mut all = vec![0];
+                for &g in list.iter() {
+                    let one = self.sets(g, needs)?;
+                    all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
+                    all.sort_unstable();
+                    all.dedup();
+                    if all.len() > MAX_COMBINATIONS {
+                        return Err(too_many_combinations());
+                    }
+                }
+                all
+            }
+        };
+        sets.sort_unstable();
+        sets.dedup();
+        Ok(sets)
+    }
+
+    /// The exit at `}`, `written` members having been counted by no comma.
+    pub fn object_exit(
+        &mut self,
+        frame: FrameId,
+        tracks: &Tracks,
+        written: u32,
+        out: &mut Expansion,
+    ) -> Result<Option<u32>> {
+        if !self.any_order() {
+            let verdicts = self.closing_in_order(frame, tracks);
+            return Ok(self.exit(frame, &verdicts, written));
+        }
+        let closing = self.closing(frame, tracks)?;
+        // What holds depends on which of the sets have been seen; their unions are all there is to tell.
+        let mut unions = vec![0u64];
+        for &set in closing.iter().flatten() {
+            for i in 0..unions.len() {
+                let both = unions[i] | set;
+                if !unions.contains(&both) {
+                    unions.push(both);
+                }
+            }
+            if unions.len() > MAX_COMBINATIONS {
+                return Err(too_many_combinations());
+            }
+        }
+        unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
+        let mut choices = Vec::new();
+        for set in unions {
+            let verdicts: Vec<bool> =
+                closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect();
+            if let Some(outcome) = self.outcome(frame, &verdicts) {
+                choices.push((set, outcome));
+            }
+        }
+        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.count_ones()) else {
+            return Ok(None);
+        };
+        out.keys.get_or_insert_default().required = cheapest;
+        let exits = &mut self.frames[frame as usize].exits;
+        exits.push(Exit { pieces: Vec::new(), choices });
+        Ok(Some(exits.len() as u32 - 1))
+    }
+}
+
+fn too_many_combinations() -> Error {
+    let message = format!(
+        "more than {MAX_COMBINATIONS} combinations of required properties decide one object; use key order `schema`"
+    );
+    Error::new(ErrorKind::LimitExceeded, message)
+}

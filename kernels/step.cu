@@ -92,17 +92,17 @@ WG_DEVICE void step_whole(const WholeStepParams& p, WholeShared& s) {
     }
 }
 
-WG_KERNEL(step_whole_f32, WholeStepParams, WALK_THREADS, 4) {
+WG_KERNEL(step_whole_f32, WholeStepParams, WALK_THREADS, 3) {
     WG_SHARED(WholeShared, s);
     step_whole<WG_F32>(p, s);
 }
 
-WG_KERNEL(step_whole_f16, WholeStepParams, WALK_THREADS, 4) {
+WG_KERNEL(step_whole_f16, WholeStepParams, WALK_THREADS, 3) {
     WG_SHARED(WholeShared, s);
     step_whole<WG_F16>(p, s);
 }
 
-WG_KERNEL(step_whole_bf16, WholeStepParams, WALK_THREADS, 4) {
+WG_KERNEL(step_whole_bf16, WholeStepParams, WALK_THREADS, 3) {
     WG_SHARED(WholeShared, s);
     step_whole<WG_BF16>(p, s);
 }

@@ -91,11 +91,14 @@ pub struct Session {
     sets: LegalSets,
     walks: WalkMemory,
     memory: StepMemory,
-    /// u32 `[MAX_ROWS]`, twice: slots of rows, and tokens, counts or lengths.
+    /// u32 `[MAX_ROWS]` each: the slots of the rows placed, those of another call, what it is given and answers.
     rows: Buffer,
+    others: Buffer,
     given: Buffer,
     answers: Buffer,
     held: Vec<Held>,
+    /// Rows placed last.
+    placed: usize,
     resident: u32,
 }
 
@@ -117,6 +120,8 @@ impl Session {
         Ok(Session {
             arena: Arena::new(driver.clone(), options.grammar_bytes)?,
             rows: driver.alloc(words)?,
+            others: driver.alloc(words)?,
+            placed: 0,
             given: driver.alloc(words)?,
             answers: driver.alloc(words)?,
             held: (0..options.slots).map(|_| Held::default()).collect(),
@@ -230,6 +235,9 @@ impl Session {
     /// # Errors
     /// As [`Session::admit`].
     pub fn copy(&mut self, from: usize, to: usize) -> Result<()> {
+        if from == to {
+            return self.slots.read(&*self.driver, from).map(|_| ());
+        }
         let (mut line, levels) = self.slots.read(&*self.driver, from)?;
         self.retire(to)?;
         let mut held = Held::default();
@@ -246,7 +254,11 @@ impl Session {
         line.history = 0;
         self.held[to] = held;
         // SAFETY: as in `admit`; state and levels were those of the same grammar.
-        unsafe { self.slots.write(&*self.driver, to, &line, &levels) }
+        let written = unsafe { self.slots.write(&*self.driver, to, &line, &levels) };
+        if written.is_err() {
+            self.forget(to);
+        }
+        written
     }
 
     /// Says which slot each row of the next launches is for; [`INACTIVE`] for none.
@@ -254,6 +266,14 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::InvalidParameter`] for too many rows, a slot that is not there or one named twice.
     pub fn place_rows(&mut self, rows: &[u32]) -> Result<()> {
+        self.check_slots(rows)?;
+        self.placed = 0;
+        self.driver.upload(&self.rows, 0, cast_slice(rows))?;
+        self.placed = rows.len();
+        Ok(())
+    }
+
+    fn check_slots(&self, rows: &[u32]) -> Result<()> {
         let refuse = |message: String| Err(Error::new(ErrorKind::InvalidParameter, message));
         if rows.len() > self.memory.rows() {
             return refuse(format!("{} rows; a step takes at most {}", rows.len(), self.memory.rows()));
@@ -266,7 +286,14 @@ impl Session {
                 None => return refuse(format!("there is no slot {row}")),
             }
         }
-        self.driver.upload(&self.rows, 0, cast_slice(rows))
+        Ok(())
+    }
+
+    /// The rows of a call that leaves those placed alone.
+    fn other_rows(&self, rows: &[u32]) -> Result<SlotRows<'_>> {
+        self.check_slots(rows)?;
+        self.driver.upload(&self.others, 0, cast_slice(rows))?;
+        Ok(SlotRows { slots: &self.slots, vocab: &self.vocab, rows: &self.others, count: rows.len() })
     }
 
     /// Queues the making of every slot's legal set, for the next [`Session::step`] or [`Session::fill_bitmask`].
@@ -297,10 +324,10 @@ impl Session {
     }
 
     fn check_rows(&self, rows: usize) -> Result<()> {
-        if rows <= self.memory.rows() {
+        if rows <= self.placed {
             return Ok(());
         }
-        let message = format!("{rows} rows; a step takes at most {}", self.memory.rows());
+        let message = format!("{rows} rows, but {} were placed", self.placed);
         Err(Error::new(ErrorKind::InvalidParameter, message))
     }
 
@@ -335,14 +362,10 @@ impl Session {
         Ok(tops)
     }
 
-    fn slot_rows(&self, count: usize) -> SlotRows<'_> {
-        SlotRows { slots: &self.slots, vocab: &self.vocab, rows: &self.rows, count }
-    }
-
     /// Moves slots on by tokens sampled elsewhere; a [`verdict`](advance::verdict) for each.
     ///
     /// # Errors
-    /// As [`Session::place_rows`].
+    /// [`ErrorKind::InvalidParameter`] for slots that are not there or named twice; what the driver says.
     pub fn advance(&mut self, rows: &[u32], tokens: &[u32]) -> Result<Vec<u32>> {
         self.given_and_answered(rows, tokens, advance::advance)
     }
@@ -350,7 +373,7 @@ impl Session {
     /// Takes back each slot's last tokens; a [`verdict`](advance::verdict) for each.
     ///
     /// # Errors
-    /// As [`Session::place_rows`].
+    /// As [`Session::advance`].
     pub fn rollback(&mut self, rows: &[u32], counts: &[u32]) -> Result<Vec<u32>> {
         self.given_and_answered(rows, counts, advance::rollback)
     }
@@ -365,9 +388,9 @@ impl Session {
             let message = format!("{} rows and {} numbers for them", rows.len(), given.len());
             return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
-        self.place_rows(rows)?;
+        let others = self.other_rows(rows)?;
         self.driver.upload(&self.given, 0, cast_slice(given))?;
-        launch(&*self.driver, self.slot_rows(rows.len()), &self.given, &self.answers)?;
+        launch(&*self.driver, others, &self.given, &self.answers)?;
         let mut answers = vec![0u32; rows.len()];
         self.driver.download(&self.answers, 0, cast_slice_mut(&mut answers))?;
         Ok(answers)
@@ -376,11 +399,11 @@ impl Session {
     /// The bytes that must come next in a slot.
     ///
     /// # Errors
-    /// As [`Session::place_rows`].
+    /// As [`Session::advance`].
     pub fn forced(&mut self, slot: u32) -> Result<Vec<u8>> {
-        self.place_rows(&[slot])?;
+        let others = self.other_rows(&[slot])?;
         let bytes = self.driver.alloc(MAX_FORCED)?;
-        advance::forced(&*self.driver, self.slot_rows(1), &bytes, &self.answers, MAX_FORCED)?;
+        advance::forced(&*self.driver, others, &bytes, &self.answers, MAX_FORCED)?;
         let mut length = [0u32];
         self.driver.download(&self.answers, 0, cast_slice_mut(&mut length))?;
         let mut forced = vec![0; (length[0] as usize).min(MAX_FORCED)];
@@ -391,9 +414,9 @@ impl Session {
     /// How many of at most [`MAX_NODES`] tokens, from the first on, could come next in a slot. Changes nothing.
     ///
     /// # Errors
-    /// As [`Session::place_rows`], and for too many tokens.
+    /// As [`Session::advance`], and for too many tokens.
     pub fn validate(&mut self, slot: u32, tokens: &[u32]) -> Result<usize> {
-        self.place_rows(&[slot])?;
+        let others = self.other_rows(&[slot])?;
         if tokens.is_empty() {
             return Ok(0);
         }
@@ -409,7 +432,7 @@ impl Session {
             verdicts: &self.answers,
             sets: None,
         };
-        draft::verify_draft(&*self.driver, self.slot_rows(1), &draft, &self.walks)?;
+        draft::verify_draft(&*self.driver, others, &draft, &self.walks)?;
         let mut verdicts = vec![0u32; tokens.len()];
         self.driver.download(&self.answers, 0, cast_slice_mut(&mut verdicts))?;
         Ok(verdicts.iter().take_while(|&&v| v == advance::verdict::OK).count())

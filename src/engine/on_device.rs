@@ -118,45 +118,37 @@ impl DeviceSlots {
         self.session.legal()?;
         self.session.step(&logits)?;
         let results = self.session.results(rows.len())?;
-        let mut steps = Vec::with_capacity(rows.len());
-        for (row, (index, result)) in rows.iter().zip(results).enumerate() {
-            steps.push(match *index {
-                None => None,
-                Some(index) => Some(self.take(index, row, result)?),
-            });
-        }
-        Ok(steps)
+        let taken = rows.iter().zip(results).enumerate();
+        Ok(taken.map(|(row, (index, result))| index.map(|index| self.take(index, row, result))).collect())
     }
 
-    /// Takes note of a row's result; the outer error is the device's.
-    fn take(&mut self, index: u32, row: usize, result: RowResult) -> Result<Result<Step>> {
+    /// Takes note of a row's result.
+    fn take(&mut self, index: u32, row: usize, result: RowResult) -> Result<Step> {
         let token = result.token;
         match result.status {
             row_status::OK => {}
-            row_status::NO_LEGAL_TOKEN => return Ok(Err(no_legal_token())),
-            row_status::NOT_RUNNING => return Ok(Err(slot::finished())),
+            row_status::NO_LEGAL_TOKEN => return Err(no_legal_token()),
+            row_status::NOT_RUNNING => return Err(slot::finished()),
             other => {
                 let message = format!("the device reports status {other} for token {token} of slot {index}");
                 return Err(Error::new(ErrorKind::Device, message));
             }
         }
-        let (wants, tops) = {
-            let params = &self.kept(index).params;
-            (params.logprobs, params.top_logprobs)
-        };
-        let top = if tops == 0 { Vec::new() } else { self.session.tops(row)? };
         let is_stop = self.vocab.is_stop(token);
         let kept = self.kept_mut(index);
         if !is_stop {
             kept.tokens.push(token);
         }
         kept.finish = finish_of(result.finish);
-        Ok(Ok(Step {
+        let (finish, wants, tops) = (kept.finish, kept.params.logprobs, kept.params.top_logprobs);
+        // The token is written, whatever becomes of the others' log-probabilities.
+        let top = if tops == 0 { Vec::new() } else { self.session.tops(row)? };
+        Ok(Step {
             token,
             logprob: wants.then_some(result.logprob),
             top: top.into_iter().map(|top| (top.token, top.logprob)).collect(),
-            finish: kept.finish,
-        }))
+            finish,
+        })
     }
 
     /// Takes the request up again from its first `keep` tokens, reading them one by one.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::{Random, accepts, repeats};
+use common::{Random, accepts};
 use generator::{Shape, mutated, schema};
 use serde_json::{Value, json};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
@@ -168,9 +168,6 @@ fn run(rounds: u64, first_seed: u64, shape: Shape, depths: &[u8], forms: &[(Whit
             }
             let text = walk.within(least + more, &mut random, greedy);
             let value = parse(&text, &about);
-            if repeats(&text, &value) && shape.composed {
-                continue;
-            }
             assert!(oracle.is_valid(&value), "{} is not valid for {about}", String::from_utf8_lossy(&text));
             values.push(value);
         }

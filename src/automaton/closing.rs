@@ -1,7 +1,7 @@
 //! The end of an object: what holds at `}`.
 
 use super::explore::{Expansion, Explorer};
-use super::formula::{Formula, Node as F};
+use super::formula::{ALWAYS, Formula, NEVER, Node as F};
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::NodeId;
@@ -25,6 +25,8 @@ impl Explorer<'_> {
                         let missing = views[&node].next_required[track.position as usize] != u32::MAX;
                         (missing != holds).into()
                     }
+                    Atom::Overwritable { .. } => ALWAYS,
+                    Atom::Distinct { .. } => NEVER,
                     other => formulas.atom(other),
                 }));
             }

@@ -38,6 +38,8 @@ pub(crate) struct Explorer<'a> {
     /// Automata of [`Atom::String`] and [`Atom::Number`]: the schema's, and then complements.
     pub strings: Vec<Arc<ByteDfa>>,
     pub numbers: Vec<Arc<ByteDfa>>,
+    /// By number of classes of names, the automaton of the first class.
+    pub name_classes: FxHashMap<u8, u32>,
     /// By leaf, the automaton of its complement.
     complements: FxHashMap<NodeId, u32>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
@@ -91,6 +93,7 @@ impl<'a> Explorer<'a> {
             objects_of: FxHashMap::default(),
             strings: ir.strings.clone(),
             numbers: ir.numbers.iter().map(|n| n.1.clone()).collect(),
+            name_classes: FxHashMap::default(),
             complements: FxHashMap::default(),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),

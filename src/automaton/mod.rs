@@ -20,6 +20,7 @@ mod blame;
 mod closing;
 mod cost;
 mod counts;
+mod distinct;
 mod explore;
 mod formula;
 mod free_order;

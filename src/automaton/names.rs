@@ -23,13 +23,23 @@ impl Explorer<'_> {
         }
     }
 
-    /// What an object assertion asks of an undeclared member, or what violates it.
+    /// What an object assertion asks of an undeclared member, or what violates it. Of a name written twice a
+    /// reader keeps the last value, so a violation by a value counts until another undeclared name is written;
+    /// one by the name itself stays.
     pub fn open_member(&mut self, node: NodeId, holds: bool) -> Result<Formula> {
         let ir = self.ir;
         let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
         let (mut parts, mut others) = (Vec::new(), Vec::new());
+        let judge = |x: &mut Self, schema: NodeId| -> Result<Formula> {
+            let verdict = x.verdict(schema, holds)?;
+            if holds || verdict.constant().is_some() {
+                return Ok(verdict);
+            }
+            let until = x.formulas.atom(Atom::Overwritable { node });
+            Ok(x.formulas.and([verdict, until]))
+        };
         for pattern in &o.patterns {
-            let verdict = self.verdict(pattern.schema, holds)?;
+            let verdict = judge(self, pattern.schema)?;
             let applies = self.name(pattern.name, !holds);
             parts.push(if holds {
                 self.formulas.or([applies, verdict])
@@ -39,7 +49,7 @@ impl Explorer<'_> {
             });
             others.push(self.name(pattern.name, holds));
         }
-        others.push(self.verdict(o.additional, holds)?);
+        others.push(judge(self, o.additional)?);
         Ok(if holds {
             parts.push(self.formulas.or(others));
             self.formulas.and(parts)
@@ -105,9 +115,15 @@ impl Explorer<'_> {
     pub fn conditions(&mut self, frame: FrameId) -> Result<Rc<[Formula]>> {
         let conditions = self.object_data(frame).conditions.clone();
         let mut formulas = Vec::with_capacity(conditions.len());
-        for (node, holds) in conditions {
-            let f = self.value(node, holds)?;
-            formulas.push(self.restrict(f, Kind::String)?);
+        for condition in conditions {
+            formulas.push(match condition {
+                Atom::Name { node, holds } => {
+                    let f = self.value(node, holds)?;
+                    self.restrict(f, Kind::String)?
+                }
+                Atom::NameClass { class, classes } => self.name_class(class, classes),
+                other => unreachable!("{other:?} is no condition of a name"),
+            });
         }
         Ok(formulas.into())
     }
@@ -123,8 +139,8 @@ impl Explorer<'_> {
         let mut awaited = Vec::new();
         for &track in tracks.iter().flatten() {
             self.formulas.atoms(data.tracks[track as usize].holds, &mut |atom| {
-                if let Atom::Name { node, holds } = atom {
-                    let place = data.conditions.iter().position(|&c| c == (node, holds));
+                if matches!(atom, Atom::Name { .. } | Atom::NameClass { .. }) {
+                    let place = data.conditions.iter().position(|&c| c == atom);
                     awaited.push(place.expect("every condition is known"));
                 }
             });
@@ -165,8 +181,8 @@ impl Explorer<'_> {
                 let data = self.frames[frame as usize].object.as_ref().expect("object frame");
                 let (mut track, conditions) = (data.tracks[id as usize], &data.conditions);
                 track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-                    Atom::Name { node, holds } => {
-                        let known = names.iter().find(|n| conditions[n.0] == (node, holds));
+                    Atom::Name { .. } | Atom::NameClass { .. } => {
+                        let known = names.iter().find(|n| conditions[n.0] == atom);
                         known.expect("every awaited condition is judged").1.into()
                     }
                     other => formulas.atom(other),

@@ -91,8 +91,8 @@ pub(crate) struct ObjectData {
     pub shapes: Vec<Shape>,
     pub tries: Tries,
     pub tracks: Vec<Track>,
-    /// What undeclared names are judged for: that they satisfy a node, or do not.
-    pub conditions: Vec<(NodeId, bool)>,
+    /// What undeclared names are judged for, as [`Atom::Name`] and [`Atom::NameClass`].
+    pub conditions: Vec<Atom>,
     /// Whether members are counted.
     pub counts: bool,
     track_ids: FxHashMap<Track, u32>,
@@ -149,9 +149,6 @@ impl Explorer<'_> {
         data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
-        for &entry in &key.entries {
-            self.formulas.atoms(entry, &mut |atom| data.counts |= matches!(atom, Atom::Count(_)));
-        }
         if key.entries.iter().any(|&entry| self.is_negative(entry)) {
             let nodes = self.merged_order(&key.entries)?;
             let names = self.names(&nodes, &mut data, &mut name_ids);
@@ -211,10 +208,13 @@ impl Explorer<'_> {
         for (_, node) in asserted {
             for pattern in self.object_assertion(node).patterns.iter() {
                 let name = self.ir.resolve(pattern.name);
-                if !data.conditions.contains(&(name, true)) {
-                    data.conditions.extend([(name, true), (name, false)]);
+                if !data.conditions.contains(&Atom::Name { node: name, holds: true }) {
+                    data.conditions.extend([true, false].map(|holds| Atom::Name { node: name, holds }));
                 }
             }
+        }
+        for tracks in &mut entries {
+            self.count_distinct(&mut data, tracks)?;
         }
         self.frames[frame as usize].object = Some(data);
         let mut start = Vec::with_capacity(entries.len() + 1);
@@ -370,17 +370,19 @@ impl Explorer<'_> {
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
         let commits = shape.commits;
-        let mut judged: Vec<(NodeId, bool)> = Vec::new();
+        let (mut judged, mut distinct) = (Vec::new(), Vec::new());
         for atom in self.asserted(&[track.holds]) {
-            if let Atom::Object { node, holds } = atom {
-                judged.push((node, holds));
+            match atom {
+                Atom::Object { node, holds } => judged.push((atom, node, holds)),
+                Atom::Overwritable { node } => judged.push((atom, node, false)),
+                _ => distinct.push(atom),
             }
         }
-        judged.sort_unstable_by_key(|&(node, holds)| (shape.views[&node].rank, !holds));
+        judged.sort_unstable_by_key(|&(_, node, holds)| (shape.views[&node].rank, !holds));
         // Per assertion whether something required was skipped, and the schemas of a declared value.
         let schemas: Vec<(bool, Option<Rc<[NodeId]>>)> = judged
             .iter()
-            .map(|(node, _)| {
+            .map(|(_, node, _)| {
                 let view = &shape.views[node];
                 let schemas = match key {
                     NextKey::Declared(at) => Some(view.schemas[at as usize].clone()),
@@ -390,8 +392,10 @@ impl Explorer<'_> {
             })
             .collect();
         let (mut after, mut order) = (FxHashMap::default(), Vec::new());
-        for (&(node, holds), (missed, schemas)) in judged.iter().zip(schemas) {
-            let atom = Atom::Object { node, holds };
+        for atom in distinct {
+            after.insert(atom, self.name_counted(atom, key == NextKey::Open));
+        }
+        for (&(atom, node, holds), (missed, schemas)) in judged.iter().zip(schemas) {
             if missed {
                 after.insert(atom, (!holds).into());
                 continue;
@@ -413,7 +417,9 @@ impl Explorer<'_> {
                     order.extend_from_slice(&self.objects(schema));
                 }
             }
-            after.insert(atom, self.awaiting(atom, holds, verdict));
+            // A declared name is written once; any other may be what is written over.
+            let now = if key == NextKey::Open { Atom::Object { node, holds } } else { atom };
+            after.insert(atom, self.awaiting(now, holds, verdict));
         }
         let holds = self.with_asserted(track.holds, &after);
         let position = match key {

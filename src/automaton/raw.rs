@@ -39,8 +39,15 @@ pub(crate) enum Atom {
     Least { node: NodeId, items: u32 },
     /// At most so many of the items still to come satisfy the node.
     Most { node: NodeId, items: u32 },
+    /// An object assertion violated by the value of the last name that is not declared: until another such
+    /// name, which may be the same, and its value.
+    Overwritable { node: NodeId },
+    /// So many names more: declared ones, or others of classes not among those `seen` (see [`super::distinct`]).
+    Distinct { more: u8, seen: u32, classes: u8 },
     /// The key being written satisfies the node, or does not.
     Name { node: NodeId, holds: bool },
+    /// The key being written is of this class.
+    NameClass { class: u8, classes: u8 },
     /// Asserts nothing: the order of the object assertions beside it, by its number in
     /// [`super::explore::Explorer::orders`].
     Ordered(u32),
@@ -76,6 +83,10 @@ impl Alternative for Atom {
             }
             (Atom::Most { node, items }, Atom::Most { node: same, items: more }) => {
                 node == same && items <= more
+            }
+            (Atom::Object { node, holds: false }, Atom::Overwritable { node: same }) => node == same,
+            (Atom::Distinct { more, seen, .. }, Atom::Distinct { more: fewer, seen: same, .. }) => {
+                more >= fewer && seen == same
             }
             _ => false,
         }

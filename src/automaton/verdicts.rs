@@ -130,5 +130,9 @@ impl Explorer<'_> {
 }
 
 fn is_asserted(atom: Atom) -> bool {
-    matches!(atom, Atom::Object { .. } | Atom::Array { .. } | Atom::Least { .. } | Atom::Most { .. })
+    match atom {
+        Atom::Object { .. } | Atom::Overwritable { .. } | Atom::Distinct { .. } => true,
+        Atom::Array { .. } | Atom::Least { .. } | Atom::Most { .. } => true,
+        _ => false,
+    }
 }

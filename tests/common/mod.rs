@@ -56,25 +56,3 @@ pub fn dumps(value: &Value) -> String {
         other => other.to_string(),
     }
 }
-
-/// Whether a name is written twice in some object: only the last value counts then, though all are judged.
-pub fn repeats(text: &[u8], value: &Value) -> bool {
-    fn members(value: &Value) -> usize {
-        match value {
-            Value::Array(items) => items.iter().map(members).sum(),
-            Value::Object(map) => map.len() + map.values().map(members).sum::<usize>(),
-            _ => 0,
-        }
-    }
-    let (mut colons, mut string, mut escaped) = (0, false, false);
-    for &b in text {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => string = !string,
-            b':' if !string => colons += 1,
-            _ => {}
-        }
-    }
-    colons != members(value)
-}

@@ -312,8 +312,8 @@ fn check(schema: &Value, u: &Universe) -> usize {
 
 /// What `check` does where the order is not modelled: accepted texts are valid, repeated names or not, and each
 /// valid value is accepted in some order.
-fn check_in_some_order(schema: &Value, u: &Universe) -> usize {
-    let options = Options { whitespace: Whitespace::Compact, ..Options::default() };
+fn check_in_some_order(schema: &Value, u: &Universe, key_order: KeyOrder) -> usize {
+    let options = Options { whitespace: Whitespace::Compact, key_order, ..Options::default() };
     let oracle = jsonschema::validator_for(schema).expect("a schema");
     let g = compile(schema, &options).unwrap_or_else(|e| panic!("{e}: {schema}"));
     let found = follow(&g, u);
@@ -633,6 +633,26 @@ fn compositions_in_some_order() {
                 "additionalProperties": {"type": "string"}}}),
             Universe { longest_string: 2, ..object(14) },
         ),
+        (
+            json!({"type": "object", "properties": {"a": true, "b": {"type": "integer"}}, "required": ["b"],
+                "maxProperties": 2, "not": {"required": ["a", "b"]}}),
+            object(19),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": true, "c": true},
+                "required": ["a"], "additionalProperties": false, "maxProperties": 2, "minProperties": 2}),
+            objects("abc", 19),
+        ),
+        (
+            json!({"type": "object", "oneOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]},
+                {"properties": {"b": {"const": 1}}, "required": ["b"]}, {"required": ["a", "b"]}]}),
+            object(18),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": true}, "additionalProperties": {"type": "integer"},
+                "not": {"properties": {"a": {"type": "integer"}}, "maxProperties": 2}}),
+            objects("abc", 19),
+        ),
         (json!({"type": "array", "contains": {"type": "string"}, "maxContains": 2}), arrays(14)),
         (
             json!({"type": "array", "contains": {"type": "integer"}, "minContains": 2, "maxItems": 3}),
@@ -648,8 +668,10 @@ fn compositions_in_some_order() {
         (json!({"type": "integer", "oneOf": [{"multipleOf": 2}, {"minimum": 12}]}), numbers("0123", 3)),
     ];
     for (schema, u) in cases {
-        let found = check_in_some_order(&schema, &u);
-        println!("{found:7} {schema}");
-        assert!(found > 0, "nothing of the universe satisfies {schema}");
+        for order in [KeyOrder::Schema, KeyOrder::Any] {
+            let found = check_in_some_order(&schema, &u, order);
+            println!("{found:7} {order:?} {schema}");
+            assert!(found > 0, "nothing of the universe satisfies {schema}");
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! comes once and counts; another counts if none of its class has counted before. So two members are never
 //! one to the reader, and a name that shares its class with another is written, but does not count.
 //!
+//! With free key order nothing else counts members: also the room that `maxProperties` leaves is counted down.
+//!
 //! Once enough are counted nothing is remembered any more, so the classes are as many as the sets of fewer
 //! than `least` of them allow.
 
@@ -21,6 +23,9 @@ use crate::pattern::ByteDfa;
 /// Most members that are counted one by one where names may come twice.
 const MAX_LEAST: u32 = 8;
 
+/// Most members for which there is room under `maxProperties` with free key order.
+const MAX_ROOM: u32 = 256;
+
 /// How many classes names fall into if so many must differ. Primes, for an even hash.
 fn classes(least: u32) -> u8 {
     match least {
@@ -36,35 +41,46 @@ impl Explorer<'_> {
     pub fn count_distinct(&mut self, data: &mut ObjectData, tracks: &mut [(u32, Formula)]) -> Result<()> {
         for (_, f) in tracks {
             let mut refused = None;
-            if !self.is_closed(*f) {
+            if data.judged || !self.is_closed(*f) {
+                let least_counted = if data.judged { 1 } else { 2 };
                 *f = self.formulas.map(*f, &mut |formulas, atom| match atom {
-                    Atom::Count(range) if range.min > MAX_LEAST => {
-                        refused.get_or_insert(range.min);
-                        NEVER
-                    }
-                    Atom::Count(range) if range.min > 1 => {
-                        let classes = classes(range.min);
-                        let least = formulas.atom(Atom::Distinct { more: range.min as u8, seen: 0, classes });
+                    Atom::Count(range) if data.judged || range.min >= least_counted => {
                         let most = Range { min: 0, ..range };
-                        let most =
-                            if most == Range::ANY { ALWAYS } else { formulas.atom(Atom::Count(most)) };
+                        let least = match range.min {
+                            0 => ALWAYS,
+                            more => {
+                                refused = refused.max(Some(more).filter(|&n| n > MAX_LEAST));
+                                let more = more.min(MAX_LEAST);
+                                let classes = classes(more);
+                                formulas.atom(Atom::Distinct { more: more as u8, seen: 0, classes })
+                            }
+                        };
+                        let most = match range.max {
+                            u32::MAX => ALWAYS,
+                            more if data.judged => {
+                                refused = refused.max(Some(more).filter(|&n| n > MAX_ROOM));
+                                formulas.atom(Atom::Room { more: more.min(MAX_ROOM) })
+                            }
+                            _ => formulas.atom(Atom::Count(most)),
+                        };
                         formulas.and([least, most])
                     }
                     other => formulas.atom(other),
                 });
             }
-            if let Some(least) = refused {
+            if let Some(members) = refused {
                 return Err(Error::new(
                     ErrorKind::LimitExceeded,
                     format!(
-                        "at least {least} members, some of them undeclared: more than {MAX_LEAST} names are not told apart; \
-                         declare them, or lower minProperties"
+                        "an object of {members} members is counted: where names are not declared no more than {MAX_LEAST} are \
+                         told apart, and with free key order there is room for {MAX_ROOM} at most; declare the names, \
+                         or use key order `schema`"
                     ),
                 ));
             }
             self.formulas.atoms(*f, &mut |atom| match atom {
                 Atom::Count(_) => data.counts = true,
-                Atom::Distinct { classes, .. } => {
+                Atom::Distinct { classes, more: 2.., .. } => {
                     let all = (0..classes).map(|class| Atom::NameClass { class, classes });
                     if !data.conditions.contains(&Atom::NameClass { class: 0, classes }) {
                         data.conditions.extend(all);
@@ -91,9 +107,22 @@ impl Explorer<'_> {
         }
     }
 
+    /// Whether members are counted.
+    pub fn is_counted(&self, f: Formula) -> bool {
+        let mut counted = false;
+        self.formulas.atoms(f, &mut |atom| counted |= matches!(atom, Atom::Count(_)));
+        counted
+    }
+
     /// What is still to be counted after one more name, a declared one unless it is `open`.
     pub fn name_counted(&mut self, atom: Atom, open: bool) -> Formula {
-        let Atom::Distinct { more, seen, classes } = atom else { unreachable!("{atom:?} counts no names") };
+        let (more, seen, classes) = match atom {
+            Atom::Distinct { more: 1, seen: 0, .. } => return ALWAYS,
+            Atom::Room { more: 0 } => return NEVER,
+            Atom::Room { more } => return self.formulas.atom(Atom::Room { more: more - 1 }),
+            Atom::Distinct { more, seen, classes } => (more, seen, classes),
+            other => unreachable!("{other:?} counts no names"),
+        };
         let left = |x: &mut Self, more: u8, seen: u32| match more {
             0 => ALWAYS,
             _ => x.formulas.atom(Atom::Distinct { more, seen, classes }),

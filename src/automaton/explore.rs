@@ -50,6 +50,10 @@ pub(crate) struct Explorer<'a> {
     work: Vec<Work>,
 }
 
+/// Most states of one object whose names are remembered by states ([`super::object::ObjectData::judged`]): every
+/// such name may double them.
+const MAX_JUDGED_STATES: usize = 40_000;
+
 /// How values of one kind begin.
 struct First {
     kind: Kind,
@@ -111,7 +115,48 @@ impl<'a> Explorer<'a> {
                 Work::Continue(site, outcome) => x.resume(site, outcome)?,
             }
         }
+        for frame in 0..x.frames.len() {
+            x.frames[frame].backwards = x.backwards(frame);
+        }
         Ok(x)
+    }
+
+    /// The states of a frame in the order in which a depth-first walk leaves them.
+    fn backwards(&self, frame: usize) -> Vec<RawId> {
+        let states = &self.frames[frame].states;
+        let mut order = Vec::with_capacity(states.len());
+        let mut met = vec![false; states.len()];
+        let mut path: Vec<(RawId, Vec<RawId>)> = Vec::new();
+        let next = |s: RawId| -> Vec<RawId> {
+            let state = &states[s as usize];
+            let mut next = Vec::new();
+            for edge in state.edges.iter().map(|e| e.2).chain([state.default]) {
+                match edge {
+                    Edge::Stay { to, .. } => next.push(to),
+                    Edge::Enter { site, .. } => {
+                        next.extend(self.sites[site as usize].targets.iter().flatten())
+                    }
+                    Edge::Dead | Edge::Leave { .. } => {}
+                }
+            }
+            next
+        };
+        for root in 0..states.len() as RawId {
+            if !std::mem::replace(&mut met[root as usize], true) {
+                path.push((root, next(root)));
+            }
+            while let Some((s, rest)) = path.last_mut() {
+                match rest.pop() {
+                    Some(to) if std::mem::replace(&mut met[to as usize], true) => {}
+                    Some(to) => path.push((to, next(to))),
+                    None => {
+                        order.push(*s);
+                        path.pop();
+                    }
+                }
+            }
+        }
+        order
     }
 
     /// The formula over leaf assertions that a node stands for at a value position, or that it does not hold.
@@ -218,7 +263,6 @@ impl<'a> Explorer<'a> {
             Kind::Array => TypeSet::ARRAY,
             _ => TypeSet::OBJECT,
         };
-        let (free, mut refused) = (self.any_order(), None);
         let done = self.formulas.map(f, &mut |formulas, atom| {
             let (node, holds) = match atom {
                 Atom::Leaf { node, holds } => (node, holds),
@@ -244,10 +288,6 @@ impl<'a> Explorer<'a> {
                     if start == 0 { NEVER } else { formulas.atom(Atom::Number { dfa, state: start }) }
                 }
                 Node::Object(_) if kind == Kind::Object => formulas.atom(Atom::Object { node, holds }),
-                Node::Members(_) if kind == Kind::Object && free => {
-                    refused.get_or_insert(node);
-                    NEVER
-                }
                 Node::Members(r) if kind == Kind::Object => counted(formulas, *r, holds),
                 Node::Array(a) if kind == Kind::Array => {
                     let count = counted(formulas, a.items, holds);
@@ -272,13 +312,6 @@ impl<'a> Explorer<'a> {
                 _ => holds.into(),
             }
         });
-        if let Some(node) = refused {
-            return Err(Error::at(
-                ErrorKind::UnsupportedKeyword,
-                ir.pointers[node.0 as usize].to_string(),
-                "members are not counted with free key order; use key order `schema`",
-            ));
-        }
         let done = if self.is_negative(done) { done } else { self.settle_order(done) };
         self.restricted.insert((f, kind), done);
         Ok(done)
@@ -310,6 +343,7 @@ impl<'a> Explorer<'a> {
             callers: Vec::new(),
             text: text.map(Rc::new),
             object: None,
+            backwards: Vec::new(),
         });
         let start = match kind {
             Kind::Document => StateKey::Before,
@@ -363,6 +397,16 @@ impl<'a> Explorer<'a> {
                 format!(
                     "the schema needs more than {} states (limit max_states); simplify its patterns or alternatives",
                     self.options.max_states
+                ),
+            ));
+        }
+        let judged = self.frames[frame as usize].object.as_ref().is_some_and(|o| o.judged);
+        if judged && id as usize >= MAX_JUDGED_STATES {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "what an object violates, or how many members it has, depends with free key order on which of its \
+                     names have been written, in more than {MAX_JUDGED_STATES} states; use key order `schema`"
                 ),
             ));
         }
@@ -507,7 +551,7 @@ impl<'a> Explorer<'a> {
             Continuation::Member(tracks) => {
                 self.settle_tracks(frame, &tracks, &asked, &verdicts).map(|t| StateKey::MemberDone(t, false))
             }
-            Continuation::Key(tracks) => Some(StateKey::Colon(tracks, 0)),
+            Continuation::Key(tracks) => Some(StateKey::Colon(tracks, 0, true)),
             Continuation::JudgedKey(tracks, conditions) => {
                 let verdicts = &self.frames[s.child as usize].outcomes[outcome as usize];
                 let names: Vec<(usize, bool)> = conditions
@@ -517,7 +561,7 @@ impl<'a> Explorer<'a> {
                         Slot::Outcome(i) => (condition, verdicts[i as usize]),
                     })
                     .collect();
-                self.settle_names(frame, &tracks, &names).map(|t| StateKey::Colon(t, 0))
+                self.settle_names(frame, &tracks, &names).map(|t| StateKey::Colon(t, 0, true))
             }
         };
         let target = target.map(|key| self.state(frame, key)).transpose()?;

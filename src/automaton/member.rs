@@ -62,7 +62,7 @@ impl Explorer<'_> {
             StateKey::Key(any, positions, written, conditions) => {
                 self.key_byte(frame, any, &positions, written, &conditions, out)?;
             }
-            StateKey::Colon(tracks, seen) => {
+            StateKey::Colon(tracks, seen, _) => {
                 if seen > 0 {
                     out.keys.get_or_insert_default().set = 1 << (seen - 1);
                 }
@@ -70,8 +70,8 @@ impl Explorer<'_> {
                 let to = self.state(frame, next)?;
                 out.stay(b':', to);
                 // Whitespace goes on at the state that does not record the key again.
-                let StateKey::Colon(tracks, _) = key else { unreachable!() };
-                let unrecorded = StateKey::Colon(tracks, 0);
+                let StateKey::Colon(tracks, ..) = key else { unreachable!() };
+                let unrecorded = StateKey::Colon(tracks, 0, true);
                 if !indented && seen > 0 {
                     self.state(frame, unrecorded.clone())?;
                 }
@@ -203,7 +203,7 @@ impl Explorer<'_> {
             declared.push((b, next));
         }
         // The closing quote: names that end here, and undeclared keys.
-        let mut bits = 0;
+        let (mut bits, mut known) = (0, 0);
         let ended: Vec<Box<[u32]>> = positions
             .iter()
             .map(|entry| {
@@ -214,6 +214,7 @@ impl Explorer<'_> {
                         Here::Forbidden => None,
                         Here::Name { track, bit } => {
                             bits |= bit;
+                            known |= bit & data.tracks[track as usize].known;
                             Some(track)
                         }
                     },
@@ -233,7 +234,7 @@ impl Explorer<'_> {
             && let Some(ended) = self.end_name(frame, ended, conditions)
         {
             let seen = if bits == 0 { 0 } else { bits.trailing_zeros() as u8 + 1 };
-            let to = self.state(frame, StateKey::Colon(ended, seen))?;
+            let to = self.state(frame, StateKey::Colon(ended, seen, known != 0 || seen == 0))?;
             out.stay(b'"', to);
         }
         if elsewhere.iter().any(|e| !e.is_empty()) {

@@ -160,7 +160,8 @@ impl Explorer<'_> {
         let awaited = self.awaited(frame, &tracks);
         let tracks: Tracks = tracks.into();
         if awaited.is_empty() {
-            return tracks.iter().any(|e| !e.is_empty()).then_some(tracks);
+            let any = tracks.iter().any(|e| !e.is_empty());
+            return any.then(|| self.forget_names(frame, tracks));
         }
         let names: Vec<(usize, bool)> =
             awaited.into_iter().map(|at| (at, self.name_ended(conditions[at]))).collect();
@@ -194,7 +195,8 @@ impl Explorer<'_> {
             }
             result.push(self.object_data(frame).entry(ids));
         }
-        result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
+        let any = result.iter().any(|entry| !entry.is_empty());
+        any.then(|| self.forget_names(frame, result.into()))
     }
 
     /// Adds the edges of bytes that make a name an undeclared one: all but `declared`.
@@ -234,6 +236,7 @@ impl Explorer<'_> {
                 let Some(settled) = self.settle_names(frame, &tracks, &all(true)) else { return Ok(()) };
                 tracks = settled;
             }
+            tracks = self.forget_names(frame, tracks);
             let key = FrameKey { kind: Kind::OpenKey, entries, keep_false: true, from: None };
             let child = self.frame(key)?;
             let start = self.state(child, StateKey::OpenKey(any_state))?;

@@ -42,6 +42,16 @@ pub(crate) struct Track {
     pub holds: Formula,
     /// Whether a name before the position was not written. Kept only where it decides what is followed.
     pub skipped: bool,
+    /// Judged frames under free key order ([`ObjectData::judged`]): the names that matter to what is
+    /// open in this state, as bits, and those of them that have been written.
+    pub known: u64,
+    pub seen: u64,
+}
+
+impl Track {
+    fn start(shape: u32, holds: Formula) -> Track {
+        Track { shape, position: 0, holds, skipped: false, known: 0, seen: 0 }
+    }
 }
 
 /// Alternatives that agree in their names and the order of these.
@@ -73,6 +83,13 @@ pub(crate) struct View {
     pub next_required: Vec<u32>,
     /// Per position, and one beyond: nothing from there on can violate the assertion.
     settled: Vec<bool>,
+    /// Nothing undeclared can violate the assertion.
+    open: bool,
+    /// The names required, and those whose values may violate it, as bits.
+    pub required: u64,
+    typed: u64,
+    /// Those among `typed` by whose values it may be violated without all being lost.
+    telling: u64,
 }
 
 /// A key as a track sees it.
@@ -93,8 +110,11 @@ pub(crate) struct ObjectData {
     pub tracks: Vec<Track>,
     /// What undeclared names are judged for, as [`Atom::Name`] and [`Atom::NameClass`].
     pub conditions: Vec<Atom>,
-    /// Whether members are counted.
+    /// Whether members are counted by their commas.
     pub counts: bool,
+    /// Free key order, and something is judged that the register of seen keys cannot tell: what violates
+    /// an assertion, and how many members there are. The names that matter are part of the states.
+    pub judged: bool,
     track_ids: FxHashMap<Track, u32>,
     trie_of: FxHashMap<Track, TrieId>,
 }
@@ -149,8 +169,11 @@ impl Explorer<'_> {
         data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
-        if key.entries.iter().any(|&entry| self.is_negative(entry)) {
-            let nodes = self.merged_order(&key.entries)?;
+        let negative = key.entries.iter().any(|&entry| self.is_negative(entry));
+        data.judged =
+            self.any_order() && (negative || key.entries.iter().any(|&entry| self.is_counted(entry)));
+        if negative || data.judged {
+            let nodes = self.merged_order(&key.entries);
             let names = self.names(&nodes, &mut data, &mut name_ids);
             let shape = self.shape(nodes, names, &name_ids, false)?;
             data.shapes.push(shape);
@@ -216,29 +239,88 @@ impl Explorer<'_> {
         for tracks in &mut entries {
             self.count_distinct(&mut data, tracks)?;
         }
+        if data.judged {
+            self.find_telling(&mut data, &entries);
+        }
         self.frames[frame as usize].object = Some(data);
         let mut start = Vec::with_capacity(entries.len() + 1);
         for tracks in entries {
-            let ids = tracks.into_iter().filter_map(|(shape, f)| {
-                self.settled_track(frame, Track { shape, position: 0, holds: f, skipped: false })
-            });
+            let ids =
+                tracks.into_iter().filter_map(|(shape, f)| self.settled_track(frame, Track::start(shape, f)));
             let ids: Vec<u32> = ids.collect();
             start.push(self.object_data(frame).entry(ids));
         }
         if key.keep_false {
-            let any = self.object_data(frame).track(Track {
-                shape: ANY,
-                position: 0,
-                holds: ALWAYS,
-                skipped: false,
-            });
+            let any = self.object_data(frame).track(Track::start(ANY, ALWAYS));
             start.push([any].into());
         }
-        Ok(start.into())
+        Ok(self.forget_names(frame, start.into()))
+    }
+
+    /// Judged frames under free key order: leaves out what a name's value tells nobody. Where alternatives say the
+    /// same of a name, a value that violates one violates all, and mostly nothing is left then.
+    fn find_telling(&mut self, data: &mut ObjectData, entries: &[Vec<(u32, Formula)>]) {
+        let shape = data.shapes.last_mut().expect("the merged shape");
+        for (at, &name) in shape.names.iter().enumerate() {
+            let mut alike: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
+            for (&node, view) in &shape.views {
+                if let [schema] = view.schemas[at][..] {
+                    alike.entry(self.ir.resolve(schema)).or_default().push(node);
+                }
+            }
+            for nodes in alike.into_values() {
+                let lost = entries.iter().flatten().all(|&(_, f)| {
+                    let left = self.formulas.map(f, &mut |_, atom| match atom {
+                        Atom::Object { node, holds: true } if nodes.contains(&node) => NEVER,
+                        _ => ALWAYS,
+                    });
+                    left == NEVER
+                });
+                if lost {
+                    for node in nodes {
+                        shape.views.get_mut(&node).expect("a view").telling &= !(1 << name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judged frames under free key order: the tracks without the names that no longer matter to any of them.
+    pub fn forget_names(&mut self, frame: FrameId, tracks: Tracks) -> Tracks {
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        if !data.judged {
+            return tracks;
+        }
+        let mut known = 0;
+        for &id in tracks.iter().flatten() {
+            let track = data.tracks[id as usize];
+            let views = &data.shapes[track.shape as usize].views;
+            self.formulas.atoms(track.holds, &mut |atom| {
+                known |= match atom {
+                    Atom::Object { node, holds: true } => views[&node].required,
+                    Atom::Object { node, .. } | Atom::Overwritable { node } => {
+                        views[&node].required | views[&node].telling
+                    }
+                    Atom::Distinct { .. } => u64::MAX >> (64 - data.names.len().max(1)),
+                    _ => 0,
+                };
+            });
+        }
+        let data = self.object_data(frame);
+        let forget = |data: &mut ObjectData, id: u32| {
+            let track = data.tracks[id as usize];
+            data.track(Track { known, seen: track.seen & known, ..track })
+        };
+        let mut kept = Vec::with_capacity(tracks.len());
+        for entry in tracks.iter() {
+            let ids: Vec<u32> = entry.iter().map(|&id| forget(data, id)).collect();
+            kept.push(data.entry(ids));
+        }
+        kept.into()
     }
 
     /// The assertions of all entries, in one order: those that nothing is required to satisfy last.
-    fn merged_order(&self, entries: &[Formula]) -> Result<Vec<NodeId>> {
+    fn merged_order(&self, entries: &[Formula]) -> Vec<NodeId> {
         let (mut positive, mut nodes) = (FxHashSet::default(), Vec::new());
         for &entry in entries {
             self.formulas.atoms(entry, &mut |atom| {
@@ -250,17 +332,8 @@ impl Explorer<'_> {
         }
         let mut seen = FxHashSet::default();
         nodes.retain(|&node| seen.insert(node));
-        if self.any_order() {
-            let negative = nodes.iter().find(|n| !positive.contains(n)).or(nodes.first());
-            let pointer = negative.map_or("", |n| &self.ir.pointers[n.0 as usize]);
-            return Err(Error::at(
-                ErrorKind::UnsupportedKeyword,
-                pointer,
-                "whether an object violates this is not decided with free key order; use key order `schema`",
-            ));
-        }
         let (first, last): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|n| positive.contains(n));
-        Ok(first.into_iter().chain(last).collect())
+        first.into_iter().chain(last).collect()
     }
 
     /// The names that assertions declare, in order: those merely required last.
@@ -343,17 +416,30 @@ impl Explorer<'_> {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
             settled[at] = settled[at + 1] && !required[at] && schemas[at].iter().all(|&s| is_true(s));
         }
-        Ok(View { rank, schemas, next_required, settled })
+        let bits = |which: &dyn Fn(usize) -> bool| -> u64 {
+            let ids = names.iter().enumerate().filter(|&(at, _)| which(at)).map(|(_, name)| ids[*name]);
+            ids.map(|id| 1u64.checked_shl(id).unwrap_or(0)).fold(0, |all, bit| all | bit)
+        };
+        let typed = bits(&|at| !schemas[at].iter().all(|&s| is_true(s)));
+        let required = bits(&|at| required[at]);
+        Ok(View { rank, schemas, next_required, settled, open, required, typed, telling: typed })
     }
 
     /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
     pub fn settled_track(&mut self, frame: FrameId, mut track: Track) -> Option<u32> {
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let shape = &data.shapes[track.shape as usize];
-        track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object { node, holds } if shape.views[&node].settled[track.position as usize] => {
-                holds.into()
+        let settled = |node: NodeId, holds: bool| {
+            let view = &shape.views[&node];
+            if data.judged {
+                let names = view.required | if holds { view.typed } else { view.telling };
+                view.open && names & !track.seen == 0
+            } else {
+                view.settled[track.position as usize]
             }
+        };
+        track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+            Atom::Object { node, holds } if settled(node, holds) => holds.into(),
             other => formulas.atom(other),
         });
         (track.holds != NEVER).then(|| self.object_data(frame).track(track))
@@ -369,6 +455,13 @@ impl Explorer<'_> {
             NextKey::Declared(at) => (track.position, at),
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
+        let bit = match key {
+            NextKey::Declared(at) if data.judged => track.known & 1 << shape.names[at as usize],
+            _ => 0,
+        };
+        if track.seen & bit != 0 {
+            return Ok(None);
+        }
         let commits = shape.commits;
         let (mut judged, mut distinct) = (Vec::new(), Vec::new());
         for atom in self.asserted(&[track.holds]) {
@@ -430,7 +523,8 @@ impl Explorer<'_> {
         let grouped = self.group(holds);
         let holds = self.order_verdicts(grouped, order);
         let skipped = track.skipped || commits && from < to;
-        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds, skipped }))
+        let seen = track.seen | bit;
+        Ok(self.settled_track(frame, Track { position, holds, skipped, seen, ..track }))
     }
 
     /// The trie of keys that may come next on a track.
@@ -547,7 +641,8 @@ impl Explorer<'_> {
             let ids: Vec<u32> = merged.into_iter().map(|t| data.track(t)).collect();
             result.push(data.entry(ids));
         }
-        result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
+        let any = result.iter().any(|entry| !entry.is_empty());
+        any.then(|| self.forget_names(frame, result.into()))
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum Atom {
     Overwritable { node: NodeId },
     /// So many names more: declared ones, or others of classes not among those `seen` (see [`super::distinct`]).
     Distinct { more: u8, seen: u32, classes: u8 },
+    /// At most so many names more.
+    Room { more: u32 },
     /// The key being written satisfies the node, or does not.
     Name { node: NodeId, holds: bool },
     /// The key being written is of this class.
@@ -84,6 +86,7 @@ impl Alternative for Atom {
             (Atom::Most { node, items }, Atom::Most { node: same, items: more }) => {
                 node == same && items <= more
             }
+            (Atom::Room { more }, Atom::Room { more: larger }) => more <= larger,
             (Atom::Object { node, holds: false }, Atom::Overwritable { node: same }) => node == same,
             (Atom::Distinct { more, seen, .. }, Atom::Distinct { more: fewer, seen: same, .. }) => {
                 more >= fewer && seen == same
@@ -151,8 +154,9 @@ pub(crate) enum StateKey {
     /// Inside a key: state of the any-automaton, positions in the tries, bytes read (kept only for
     /// free key order), and what is left of the conditions that keys are judged for.
     Key(u32, Rc<[Box<[KeyPosition]>]>, u32, Rc<[Formula]>),
-    /// After a key: its continuation and its number + 1 if it is recorded as seen.
-    Colon(Tracks, u8),
+    /// After a key: its continuation, its number + 1 if it is recorded as seen, and whether it is certain not to
+    /// have been seen before, as the state before knew.
+    Colon(Tracks, u8, bool),
     /// Indented output, after `:`.
     ColonSpace(Tracks),
     Member(Tracks),
@@ -226,6 +230,9 @@ pub(crate) struct RawFrame {
     pub callers: Vec<RawSiteId>,
     pub text: Option<Rc<TextData>>,
     pub object: Option<ObjectData>,
+    /// All states, those that a state leads to before it where no cycle forbids that: in this order what
+    /// spreads from ends to beginnings is settled in few passes.
+    pub backwards: Vec<RawId>,
 }
 
 /// What follows once an entered frame has been left.

@@ -210,13 +210,14 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let mut names = vec![0u64; f.states.len()];
         loop {
             let mut changed = false;
-            for (s, state) in f.states.iter().enumerate().rev() {
+            for &s in &f.backwards {
+                let (s, state) = (s as usize, &f.states[s as usize]);
                 let mut here = names[s];
                 for &(.., edge) in &state.edges {
                     let Edge::Stay { to, space: false, .. } = edge else { continue };
                     here |= match f.states[to as usize].key {
                         _ if !live[to as usize] => 0,
-                        StateKey::Colon(_, seen @ 1..) => 1 << (seen - 1),
+                        StateKey::Colon(_, seen @ 1.., _) => 1 << (seen - 1),
                         StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(..) => {
                             names[to as usize]
                         }
@@ -246,10 +247,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 || exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !can == 0)
         };
         let mut live = vec![false; f.states.len()];
-        // Successors mostly come after their predecessors: few passes from the back settle it.
         loop {
             let mut changed = false;
-            for (s, state) in f.states.iter().enumerate().rev() {
+            for &s in &f.backwards {
+                let (s, state) = (s as usize, &f.states[s as usize]);
                 let leads_on = |edge: Edge| match edge {
                     Edge::Dead => false,
                     Edge::Stay { to, space, .. } => !space && live[to as usize],
@@ -413,12 +414,13 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let spelled = |lo: u8, hi: u8| (lo..=hi).any(|b| spellable[b as usize]);
         let mut need = vec![NEVER; trim.need.len()];
         let members = self.member_needs(trim);
+        let naming = super::free_order::naming(self, trim);
         // The needs at one count of a region, given those that a tick leads to.
         let settle = |region: usize, ticked: &dyn Fn(RawId) -> u8| {
             let mut level = vec![NEVER; f.states.len()];
             loop {
                 let mut changed = false;
-                for s in (0..f.states.len() as RawId).rev() {
+                for &s in &f.backwards {
                     if !trim.is_live(s, region) || level[s as usize] == 0 {
                         continue;
                     }
@@ -428,13 +430,24 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                         best = 0;
                     }
                     let default = [(0, 0, state.default)];
+                    // A name that may be taken is as deep as the deepest of its like.
+                    let mut deepest = naming.as_ref().and_then(|n| n.unsure(s)).map(|_| 0);
                     for (i, &(lo, hi, edge)) in state.edges.iter().chain(&default).enumerate() {
                         let is_default = i == state.edges.len();
                         match edge {
                             Edge::Dead => {}
                             Edge::Stay { to, tick, space } => {
-                                if !space && spelled(lo, hi) {
-                                    best = best.min(if tick { ticked(to) } else { level[to as usize] });
+                                if space || naming.as_ref().is_some_and(|n| !n.counts(trim, f, s, to)) {
+                                    continue;
+                                }
+                                let next = match spelled(lo, hi) {
+                                    true if tick => ticked(to),
+                                    true => level[to as usize],
+                                    false => NEVER,
+                                };
+                                match &mut deepest {
+                                    Some(deepest) => *deepest = next.max(*deepest),
+                                    None => best = best.min(next),
                                 }
                             }
                             Edge::Enter { site, read } => {
@@ -459,6 +472,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                             }
                         }
                     }
+                    best = best.min(deepest.unwrap_or(NEVER));
                     changed |= best < level[s as usize];
                     level[s as usize] = best;
                 }
@@ -509,7 +523,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let (Some(data), true) = (&f.object, self.x.any_order()) else { return needs };
         let spellable = &self.x.options.spellable;
         for (s, state) in f.states.iter().enumerate() {
-            let StateKey::Colon(_, seen @ 1..) = state.key else { continue };
+            let StateKey::Colon(_, seen @ 1.., _) = state.key else { continue };
             let name = seen as usize - 1;
             let spelled = data.names[name].1.iter().all(|&b| spellable[b as usize]);
             if !trim.is_live(s as RawId, 0) {

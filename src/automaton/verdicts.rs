@@ -131,7 +131,8 @@ impl Explorer<'_> {
 
 fn is_asserted(atom: Atom) -> bool {
     match atom {
-        Atom::Object { .. } | Atom::Overwritable { .. } | Atom::Distinct { .. } => true,
+        Atom::Object { .. } | Atom::Overwritable { .. } => true,
+        Atom::Distinct { .. } | Atom::Room { .. } => true,
         Atom::Array { .. } | Atom::Least { .. } | Atom::Most { .. } => true,
         _ => false,
     }

@@ -310,6 +310,41 @@ fn check(schema: &Value, u: &Universe) -> usize {
     expected.len()
 }
 
+/// What `check` does where the order is not modelled: accepted texts are valid, repeated names or not, and each
+/// valid value is accepted in some order.
+fn check_in_some_order(schema: &Value, u: &Universe, key_order: KeyOrder) -> usize {
+    let options = Options { whitespace: Whitespace::Compact, key_order, ..Options::default() };
+    let oracle = jsonschema::validator_for(schema).expect("a schema");
+    let g = compile(schema, &options).unwrap_or_else(|e| panic!("{e}: {schema}"));
+    let found = follow(&g, u);
+    let (mut wrong, mut missed) = (Vec::new(), BTreeMap::new());
+    for (text, tree) in &write_down(u) {
+        if !tree.canonical() || text.contains("-0") || text.contains('.') {
+            continue;
+        }
+        let mut value = tree.value();
+        let valid = oracle.is_valid(&value);
+        value.sort_all_objects();
+        let accepted = found.binary_search(text).is_ok();
+        if accepted && !valid {
+            wrong.push(text.clone());
+        }
+        if tree.repeats() {
+            continue;
+        }
+        let entry = missed.entry(value.to_string()).or_insert(valid);
+        *entry &= !accepted;
+    }
+    let missed: Vec<&String> = missed.iter().filter(|m| *m.1).map(|m| m.0).collect();
+    assert!(
+        wrong.is_empty() && missed.is_empty(),
+        "{schema}\n  wrongly accepted {:?}\n  not accepted {:?}",
+        some(&wrong),
+        &missed[..missed.len().min(8)]
+    );
+    found.len()
+}
+
 /// Strings of these characters, nothing else.
 fn strings(characters: &[(&'static str, char)], longest: usize) -> Universe {
     Universe {
@@ -559,4 +594,84 @@ fn literals() {
             u,
         ),
     ]);
+}
+
+#[test]
+fn compositions_in_some_order() {
+    let object = |length| objects("ab", length);
+    let cases = [
+        (json!({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}), object(18)),
+        (json!({"type": "object", "not": {"properties": {"a": {"type": "integer"}}}}), object(18)),
+        (json!({"type": "object", "not": {"additionalProperties": {"type": "integer"}}}), object(18)),
+        (
+            json!({"type": "object", "if": {"required": ["a"]}, "then": {"properties": {"b": {"const": 1}}},
+                "else": {"required": ["b"]}}),
+            object(18),
+        ),
+        (
+            json!({"type": "object", "oneOf": [{"properties": {"a": {"type": "integer"}}},
+                {"properties": {"b": {"type": "string"}}}, {"maxProperties": 1}]}),
+            object(18),
+        ),
+        (json!({"type": "object", "minProperties": 2, "properties": {"b": {"const": 1}}}), object(18)),
+        (
+            json!({"type": "object", "properties": {"a": true, "b": true, "c": true},
+                "additionalProperties": false, "minProperties": 2, "dependentRequired": {"a": ["c"]}}),
+            objects("abc", 19),
+        ),
+        (
+            json!({"type": "object", "patternProperties": {"^a": {"type": "integer"}, "b$": {"type": "string"}},
+                "additionalProperties": false}),
+            Universe { longest_string: 2, ..object(16) },
+        ),
+        (
+            json!({"type": "object", "properties": {"ab": true}, "propertyNames": {"pattern": "^a", "minLength": 2}}),
+            Universe { longest_string: 3, ..object(14) },
+        ),
+        (
+            json!({"type": "object", "not": {"patternProperties": {"^a": {"type": "integer"}},
+                "additionalProperties": {"type": "string"}}}),
+            Universe { longest_string: 2, ..object(14) },
+        ),
+        (
+            json!({"type": "object", "properties": {"a": true, "b": {"type": "integer"}}, "required": ["b"],
+                "maxProperties": 2, "not": {"required": ["a", "b"]}}),
+            object(19),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": true, "c": true},
+                "required": ["a"], "additionalProperties": false, "maxProperties": 2, "minProperties": 2}),
+            objects("abc", 19),
+        ),
+        (
+            json!({"type": "object", "oneOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]},
+                {"properties": {"b": {"const": 1}}, "required": ["b"]}, {"required": ["a", "b"]}]}),
+            object(18),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": true}, "additionalProperties": {"type": "integer"},
+                "not": {"properties": {"a": {"type": "integer"}}, "maxProperties": 2}}),
+            objects("abc", 19),
+        ),
+        (json!({"type": "array", "contains": {"type": "string"}, "maxContains": 2}), arrays(14)),
+        (
+            json!({"type": "array", "contains": {"type": "integer"}, "minContains": 2, "maxItems": 3}),
+            arrays(14),
+        ),
+        (json!({"type": "array", "not": {"contains": {"const": 1}, "minContains": 2}}), arrays(14)),
+        (json!({"type": "array", "items": {"enum": ["a", 1, []]}, "uniqueItems": true}), arrays(16)),
+        (json!({"type": "array", "oneOf": [{"items": {"type": "integer"}}, {"maxItems": 1}]}), arrays(14)),
+        (
+            json!({"type": "string", "oneOf": [{"pattern": "^a"}, {"pattern": "b$"}, {"maxLength": 2}]}),
+            strings(&[("a", 'a'), ("b", 'b')], 5),
+        ),
+        (json!({"type": "integer", "oneOf": [{"multipleOf": 2}, {"minimum": 12}]}), numbers("0123", 3)),
+    ];
+    for (schema, u) in cases {
+        for order in [KeyOrder::Schema, KeyOrder::Any] {
+            let found = check_in_some_order(&schema, &u, order);
+            println!("{found:7} {order:?} {schema}");
+            assert!(found > 0, "nothing of the universe satisfies {schema}");
+        }
+    }
 }

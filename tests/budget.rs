@@ -141,8 +141,10 @@ fn run(rounds: u64, first_seed: u64, shape: Shape, depths: &[u8], forms: &[(Whit
         let g = match compile(&Arc::new(compiler(vocab, form, max_depth)), &schema) {
             Ok(g) => g,
             Err(e) => {
-                let expected =
-                    [ErrorKind::Unsatisfiable, ErrorKind::UnresolvedReference, ErrorKind::LimitExceeded];
+                let mut expected =
+                    vec![ErrorKind::Unsatisfiable, ErrorKind::UnresolvedReference, ErrorKind::LimitExceeded];
+                // What is not decided is refused by name.
+                expected.extend(shape.composed.then_some(ErrorKind::UnsupportedKeyword));
                 assert!(expected.contains(&e.kind()), "{e} for {about}");
                 if e.kind() == ErrorKind::Unsatisfiable {
                     // Nothing that comes to mind satisfies it.
@@ -214,9 +216,28 @@ fn run(rounds: u64, first_seed: u64, shape: Shape, depths: &[u8], forms: &[(Whit
     assert!(compiled as u64 * 2 > rounds);
 }
 
-const PLAIN: Shape = Shape { depth: 2, references: false };
-const RECURSIVE: Shape = Shape { depth: 2, references: true };
-const DEEP: Shape = Shape { depth: 4, references: true };
+const PLAIN: Shape = Shape { depth: 2, references: false, composed: false };
+const RECURSIVE: Shape = Shape { depth: 2, references: true, composed: false };
+const DEEP: Shape = Shape { depth: 4, references: true, composed: false };
+
+const COMPOSED: Shape = Shape { depth: 2, references: false, composed: true };
+const COMPOSED_RECURSIVE: Shape = Shape { depth: 2, references: true, composed: true };
+
+#[test]
+fn random_compositions() {
+    run(600, 30_000, COMPOSED, &[128], FIXED);
+}
+
+#[test]
+fn random_recursive_compositions() {
+    run(400, 40_000, COMPOSED_RECURSIVE, &[128], FIXED);
+    run(200, 41_000, COMPOSED_RECURSIVE, &[3, 4, 6], FIXED);
+}
+
+#[test]
+fn random_compositions_in_free_order() {
+    run(400, 50_000, COMPOSED, &[128], FREE);
+}
 
 #[test]
 fn random_schemas() {

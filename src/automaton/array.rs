@@ -8,7 +8,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::explore::{Expansion, Explorer};
-use super::formula::{ALWAYS, Formula};
+use super::formula::{ALWAYS, Formula, NEVER};
 use super::machine::Indent;
 use super::raw::*;
 use crate::error::Result;
@@ -26,10 +26,10 @@ impl Explorer<'_> {
     pub fn array_settle(&mut self, f: Formula, index: u32) -> Formula {
         let ir = self.ir;
         self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Array(node) => {
+            Atom::Array { node, holds } => {
                 let Node::Array(a) = ir.node(node) else { unreachable!() };
-                let rest = a.prefix.iter().skip(index as usize).chain([&a.rest]);
-                if rest.map(|&n| ir.resolve(n)).all(|n| n == TRUE) { ALWAYS } else { formulas.atom(atom) }
+                let mut rest = a.prefix.iter().skip(index as usize).chain([&a.rest]);
+                if rest.all(|&n| ir.resolve(n) == TRUE) { holds.into() } else { formulas.atom(atom) }
             }
             other => formulas.atom(other),
         })
@@ -38,10 +38,8 @@ impl Explorer<'_> {
     /// The entries after item `index`, with the item's verdicts open.
     fn read_item(&mut self, verdicts: &[Formula], index: u32) -> Result<Rc<[Formula]>> {
         let mut after = FxHashMap::default();
-        for node in self.asserted(verdicts) {
-            let a = self.array_assertion(node);
-            let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
-            after.insert(node, self.awaiting(Atom::Array(node), item)?);
+        for atom in self.asserted(verdicts) {
+            after.insert(atom, self.after_item(atom, index)?);
         }
         let mut result = Vec::with_capacity(verdicts.len());
         for &f in verdicts {
@@ -52,11 +50,46 @@ impl Explorer<'_> {
         Ok(result.into())
     }
 
+    /// What is left of an atom after item `index`, whose verdict is open.
+    fn after_item(&mut self, atom: Atom, index: u32) -> Result<Formula> {
+        let now = self.formulas.atom(atom);
+        match atom {
+            Atom::Array { node, holds } => {
+                let a = self.array_assertion(node);
+                let item = *a.prefix.get(index as usize).unwrap_or(&a.rest);
+                let verdict = self.verdict(item, holds)?;
+                Ok(self.awaiting(atom, holds, verdict))
+            }
+            Atom::Least { node, items } => {
+                let verdict = self.verdict(node, true)?;
+                let fewer = match items {
+                    1 => ALWAYS,
+                    _ => self.formulas.atom(Atom::Least { node, items: items - 1 }),
+                };
+                let counted = self.formulas.and([verdict, fewer]);
+                Ok(self.formulas.or([now, counted]))
+            }
+            Atom::Most { node, items } => {
+                let verdict = self.verdict(node, false)?;
+                let fewer = match items {
+                    0 => NEVER,
+                    _ => self.formulas.atom(Atom::Most { node, items: items - 1 }),
+                };
+                let counted = self.formulas.or([verdict, fewer]);
+                Ok(self.formulas.and([now, counted]))
+            }
+            other => unreachable!("{other:?} is no atom of an array"),
+        }
+    }
+
     /// The item number from which on all are treated alike.
     fn saturation(&self, frame: FrameId) -> u32 {
         let entries = &self.frames[frame as usize].key.entries;
-        let longest = self.asserted(entries).into_iter().map(|node| self.array_assertion(node).prefix.len());
-        longest.max().unwrap_or(0) as u32
+        let listed = |atom| match atom {
+            Atom::Array { node, .. } => self.array_assertion(node).prefix.len(),
+            _ => 0,
+        };
+        self.asserted(entries).into_iter().map(listed).max().unwrap_or(0) as u32
     }
 
     pub fn expand_array(&mut self, frame: FrameId, key: StateKey, out: &mut Expansion) -> Result<()> {
@@ -142,16 +175,25 @@ impl Explorer<'_> {
 
     fn without_items(&mut self, f: Formula) -> Formula {
         self.formulas.map(f, &mut |_, atom| match atom {
-            Atom::Array(_) => ALWAYS,
             Atom::Count(range) => (range.min == 0).into(),
-            other => unreachable!("{other:?} is no atom of an array"),
+            other => holds_at_end(other).into(),
         })
     }
 
     fn items_ended(&mut self, f: Formula) -> Formula {
         self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Array(_) => ALWAYS,
-            other => formulas.atom(other),
+            Atom::Count(_) => formulas.atom(atom),
+            other => holds_at_end(other).into(),
         })
+    }
+}
+
+/// Whether an atom that is not decided by then holds at the end of its array.
+fn holds_at_end(atom: Atom) -> bool {
+    match atom {
+        Atom::Array { holds, .. } => holds,
+        Atom::Least { .. } => false,
+        Atom::Most { .. } => true,
+        other => unreachable!("{other:?} is no atom of an array"),
     }
 }

@@ -1,7 +1,7 @@
 //! The end of an object: what holds at `}`.
 
 use super::explore::{Expansion, Explorer};
-use super::formula::{Formula, Node as F};
+use super::formula::{ALWAYS, Formula, NEVER, Node as F};
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::NodeId;
@@ -10,10 +10,40 @@ use crate::ir::NodeId;
 const MAX_COMBINATIONS: usize = 256;
 
 impl Explorer<'_> {
-    /// Per entry, the sets of names (as bits) any one of which must have been seen for the entry to hold at
-    /// `}`. With a fixed order the sets are empty: the entry holds or it does not.
-    pub fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
-        let any_order = self.any_order();
+    /// Per entry, whether it holds at `}`, as far as the count of members does not decide: what is missing is told
+    /// by the position, or by the names that are known to be written.
+    fn closing_in_order(&mut self, frame: FrameId, tracks: &Tracks) -> Vec<Formula> {
+        let entries = self.frames[frame as usize].key.entries.len();
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let mut result = Vec::with_capacity(entries);
+        for entry in tracks.iter().take(entries) {
+            let mut any = Vec::with_capacity(entry.len());
+            for &id in entry.iter() {
+                let track = data.tracks[id as usize];
+                let views = &data.shapes[track.shape as usize].views;
+                any.push(self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+                    Atom::Object { node, holds } => {
+                        let missing = if data.judged {
+                            views[&node].required & !track.seen != 0
+                        } else {
+                            views[&node].next_required[track.position as usize] != u32::MAX
+                        };
+                        (missing != holds).into()
+                    }
+                    Atom::Overwritable { .. } => ALWAYS,
+                    Atom::Distinct { .. } => NEVER,
+                    Atom::Room { .. } => ALWAYS,
+                    other => formulas.atom(other),
+                }));
+            }
+            result.push(self.formulas.or(any));
+        }
+        result
+    }
+
+    /// Free key order: per entry, the sets of names (as bits) any one of which must have been seen for the
+    /// entry to hold at `}`.
+    fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
         let entries = self.frames[frame as usize].key.entries.len();
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let mut result = Vec::with_capacity(entries);
@@ -25,9 +55,6 @@ impl Explorer<'_> {
                 let mut needs = |node: NodeId| -> Option<u64> {
                     let view = &shape.views[&node];
                     let mut at = view.next_required[track.position as usize];
-                    if !any_order {
-                        return (at == u32::MAX).then_some(0);
-                    }
                     let mut set = 0;
                     while at != u32::MAX {
                         set |= 1 << shape.names[at as usize];
@@ -37,19 +64,18 @@ impl Explorer<'_> {
                 };
                 sets.extend(self.sets(track.holds, &mut needs)?);
             }
-            sets.sort_unstable();
-            sets.dedup();
-            result.push(sets);
+            result.push(least_sets(sets));
         }
         Ok(result)
     }
 
     /// The disjunctive normal form of a formula whose atoms are sets of names.
     fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
-        let mut sets = match self.formulas.node(f) {
+        let sets = match self.formulas.node(f) {
             F::Never => Vec::new(),
             F::Always => vec![0],
-            F::Atom(Atom::Object(node)) => needs(*node).into_iter().collect(),
+            F::Atom(Atom::Object { node, holds: true }) => needs(*node).into_iter().collect(),
+            F::One(..) => unreachable!("what is judged for violations is decided by the states"),
             F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
             F::Or(list) => {
                 let mut any = Vec::new();
@@ -63,8 +89,7 @@ impl Explorer<'_> {
                 for &g in list.iter() {
                     let one = self.sets(g, needs)?;
                     all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
-                    all.sort_unstable();
-                    all.dedup();
+                    all = least_sets(all);
                     if all.len() > MAX_COMBINATIONS {
                         return Err(too_many_combinations());
                     }
@@ -72,41 +97,46 @@ impl Explorer<'_> {
                 all
             }
         };
-        sets.sort_unstable();
-        sets.dedup();
-        Ok(sets)
+        Ok(least_sets(sets))
     }
 
-    /// The exit at `}`.
+    /// The exit at `}`, `written` members having been counted by no comma.
     pub fn object_exit(
         &mut self,
         frame: FrameId,
         tracks: &Tracks,
+        written: u32,
         out: &mut Expansion,
     ) -> Result<Option<u32>> {
-        let closing = self.closing(frame, tracks)?;
-        if !self.any_order() {
-            let verdicts: Vec<Formula> = closing.iter().map(|sets| (!sets.is_empty()).into()).collect();
-            return Ok(self.exit(frame, &verdicts, 0));
+        if !self.any_order() || self.object_data(frame).judged {
+            let verdicts = self.closing_in_order(frame, tracks);
+            return Ok(self.exit(frame, &verdicts, written));
         }
-        // What holds depends on which of the sets have been seen; their unions are all there is to tell.
+        let closing = self.closing(frame, tracks)?;
+        // Which entries hold is told by the union of one set of each.
         let mut unions = vec![0u64];
-        for &set in closing.iter().flatten() {
+        for sets in &closing {
             for i in 0..unions.len() {
-                let both = unions[i] | set;
-                if !unions.contains(&both) {
-                    unions.push(both);
+                for set in sets {
+                    let both = unions[i] | set;
+                    if !unions.contains(&both) {
+                        unions.push(both);
+                    }
                 }
             }
             if unions.len() > MAX_COMBINATIONS {
                 return Err(too_many_combinations());
             }
         }
-        unions.sort_unstable_by_key(|set| (std::cmp::Reverse(set.count_ones()), *set));
-        let mut choices = Vec::new();
-        for set in unions {
-            let verdicts: Vec<bool> =
-                closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect();
+        // The first whose names have been seen decides: where more holds first, then where fewer are needed.
+        let mut ordered: Vec<(Vec<bool>, u64)> = unions
+            .into_iter()
+            .map(|set| (closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect(), set))
+            .collect();
+        let holding = |verdicts: &[bool]| verdicts.iter().filter(|&&v| v).count();
+        ordered.sort_unstable_by_key(|(v, set)| (std::cmp::Reverse(holding(v)), set.count_ones(), *set));
+        let mut choices: Vec<(u64, u32)> = Vec::new();
+        for (verdicts, set) in ordered {
             if let Some(outcome) = self.outcome(frame, &verdicts) {
                 choices.push((set, outcome));
             }
@@ -119,6 +149,18 @@ impl Explorer<'_> {
         exits.push(Exit { pieces: Vec::new(), choices });
         Ok(Some(exits.len() as u32 - 1))
     }
+}
+
+/// The sets that include no other.
+fn least_sets(mut sets: Vec<u64>) -> Vec<u64> {
+    sets.sort_unstable_by_key(|set| (set.count_ones(), *set));
+    let mut least: Vec<u64> = Vec::with_capacity(sets.len());
+    for set in sets {
+        if least.iter().all(|l| l & !set != 0) {
+            least.push(set);
+        }
+    }
+    least
 }
 
 fn too_many_combinations() -> Error {

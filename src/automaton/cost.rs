@@ -13,7 +13,7 @@
 //! B(s, c) − 1 = B(t, hi) + (hi − 1 − c)·b ≥ D(t) + (hi − 2 − c)·b = B(t, c + 1).
 
 use super::counts::INFINITY;
-use super::free_order::FreeOrder;
+use super::free_order::{FreeOrder, Naming, naming};
 use super::machine::{Cost, Indent};
 use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_useful, one_deeper};
@@ -75,6 +75,11 @@ impl Costs {
         }
     }
 
+    /// Whether the frame, entered at `start`, is known to be finished within some number of tokens.
+    pub fn is_known(&self, trim: &Trim, start: RawId) -> bool {
+        self.amount(trim, start, 0).base != UNKNOWN && self.all_missing.is_none_or(|a| a.base != UNKNOWN)
+    }
+
     pub fn amount(&self, trim: &Trim, state: RawId, region: usize) -> Amount {
         self.amounts[trim.at(state, region)]
     }
@@ -126,11 +131,13 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let trim = &t.trims[id];
     let mut costs = Costs::unknown(trim);
     let states = t.x.frames[trim.frame as usize].states.len() as RawId;
+    let naming = naming(t, trim);
+    let naming = naming.as_ref();
     for region in (0..trim.regions.len()).rev() {
         loop {
             let mut changed = false;
-            for s in (0..states).rev() {
-                if let Some((amount, _)) = cheapest(t, trim, &costs, all, s, region)
+            for &s in &t.x.frames[trim.frame as usize].backwards {
+                if let Some((amount, _)) = cheapest(t, trim, naming, &costs, all, s, region)
                     && weight(t, amount) < weight(t, costs.amounts[trim.at(s, region)])
                 {
                     costs.amounts[trim.at(s, region)] = amount;
@@ -145,7 +152,7 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
             continue;
         }
         for s in 0..states {
-            if let Some((_, Some(to))) = cheapest(t, trim, &costs, all, s, region) {
+            if let Some((_, Some(to))) = cheapest(t, trim, naming, &costs, all, s, region) {
                 let here = costs.amounts[trim.at(to, region)];
                 let above = at_start_of(trim, &costs, to, region + 1);
                 if here.base != UNKNOWN && above.base != UNKNOWN {
@@ -174,10 +181,12 @@ fn at_start_of(trim: &Trim, costs: &Costs, s: RawId, region: usize) -> Amount {
     amount.plus(missing.saturating_mul(base), missing.saturating_mul(spaces))
 }
 
-/// The cheapest way on that needs no more depth than necessary, and the state it ticks into, if it does.
+/// The cheapest way on that needs no more depth than necessary, and the state it ticks into, if it does. Where
+/// names are all that is ahead and any of them may be taken, the dearest.
 fn cheapest(
     t: &Trimmer<'_, '_>,
     trim: &Trim,
+    naming: Option<&Naming>,
     costs: &Costs,
     all: &[Costs],
     s: RawId,
@@ -200,12 +209,21 @@ fn cheapest(
         }
     };
     let default = [(0, 255, state.default)];
+    let mut dearest = naming.and_then(|n| n.unsure(s)).map(|_| Amount::ZERO);
     for &(lo, hi, edge) in state.edges.iter().chain(&default) {
         let spelled = (lo..=hi).any(|b| spellable[b as usize]);
         match edge {
             Edge::Dead => {}
             Edge::Stay { to, tick, space } => {
-                if space || !spelled {
+                if space || naming.is_some_and(|n| !n.counts(trim, f, s, to)) {
+                    continue;
+                }
+                if let Some(dearest) = &mut dearest {
+                    let next = if spelled { costs.amounts[trim.at(to, region)] } else { Amount::UNKNOWN };
+                    *dearest = dearest.max(next.plus(1, 0));
+                    continue;
+                }
+                if !spelled {
                     continue;
                 }
                 let last = trim.regions[region].1 == INFINITY;
@@ -239,6 +257,9 @@ fn cheapest(
                 }
             }
         }
+    }
+    if let Some(dearest) = dearest.filter(|d| d.base != UNKNOWN && *d != Amount::ZERO) {
+        best = Some((dearest, None));
     }
     let levels = if state.indent == Indent::None { 0 } else { 1 };
     best.map(|(amount, tick)| (amount.plus(0, levels), tick))

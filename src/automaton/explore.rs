@@ -6,17 +6,19 @@
 //! state, because what it discovers only ever adds targets to sites.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::formula::{ALWAYS, Formula, Formulas, NEVER};
+use super::formula::{ALWAYS, Formula, Formulas, NEVER, Pair};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
 
 use super::raw::*;
 use super::{KeyOrder, Options, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Ir, Node, NodeId, TypeSet};
+use crate::ir::{Ir, Node, NodeId, Range, TypeSet};
+use crate::pattern::{self, ByteDfa};
 
 /// Everything that exploration knows.
 pub(crate) struct Explorer<'a> {
@@ -33,13 +35,24 @@ pub(crate) struct Explorer<'a> {
     pub order_ids: FxHashMap<Order, u32>,
     /// Per node, its object assertions in order.
     pub objects_of: FxHashMap<NodeId, Order>,
+    /// Automata of [`Atom::String`] and [`Atom::Number`]: the schema's, and then complements.
+    pub strings: Vec<Arc<ByteDfa>>,
+    pub numbers: Vec<Arc<ByteDfa>>,
+    /// By number of classes of names, the automaton of the first class.
+    pub name_classes: FxHashMap<u8, u32>,
+    /// By leaf, the automaton of its complement.
+    complements: FxHashMap<NodeId, u32>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
-    values: FxHashMap<NodeId, Formula>,
+    values: FxHashMap<(NodeId, bool), Formula>,
     restricted: FxHashMap<(Formula, Kind), Formula>,
     universal: FxHashMap<(u32, u32), bool>,
     states: usize,
     work: Vec<Work>,
 }
+
+/// Most states of one object whose names are remembered by states ([`super::object::ObjectData::judged`]): every
+/// such name may double them.
+const MAX_JUDGED_STATES: usize = 40_000;
 
 /// How values of one kind begin.
 struct First {
@@ -82,6 +95,10 @@ impl<'a> Explorer<'a> {
             orders: Vec::new(),
             order_ids: FxHashMap::default(),
             objects_of: FxHashMap::default(),
+            strings: ir.strings.clone(),
+            numbers: ir.numbers.iter().map(|n| n.1.clone()).collect(),
+            name_classes: FxHashMap::default(),
+            complements: FxHashMap::default(),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
@@ -89,8 +106,8 @@ impl<'a> Explorer<'a> {
             states: 0,
             work: Vec::new(),
         };
-        let root = x.value(root, 0)?;
-        let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
+        let root = x.value(root, true)?;
+        let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false, from: None };
         x.frame(key)?;
         while let Some(work) = x.work.pop() {
             match work {
@@ -98,13 +115,58 @@ impl<'a> Explorer<'a> {
                 Work::Continue(site, outcome) => x.resume(site, outcome)?,
             }
         }
+        for frame in 0..x.frames.len() {
+            x.frames[frame].backwards = x.backwards(frame);
+        }
         Ok(x)
     }
 
-    /// The formula over leaf assertions that a node stands for at a value position.
-    pub fn value(&mut self, id: NodeId, depth: u32) -> Result<Formula> {
+    /// The states of a frame in the order in which a depth-first walk leaves them.
+    fn backwards(&self, frame: usize) -> Vec<RawId> {
+        let states = &self.frames[frame].states;
+        let mut order = Vec::with_capacity(states.len());
+        let mut met = vec![false; states.len()];
+        let mut path: Vec<(RawId, Vec<RawId>)> = Vec::new();
+        let next = |s: RawId| -> Vec<RawId> {
+            let state = &states[s as usize];
+            let mut next = Vec::new();
+            for edge in state.edges.iter().map(|e| e.2).chain([state.default]) {
+                match edge {
+                    Edge::Stay { to, .. } => next.push(to),
+                    Edge::Enter { site, .. } => {
+                        next.extend(self.sites[site as usize].targets.iter().flatten())
+                    }
+                    Edge::Dead | Edge::Leave { .. } => {}
+                }
+            }
+            next
+        };
+        for root in 0..states.len() as RawId {
+            if !std::mem::replace(&mut met[root as usize], true) {
+                path.push((root, next(root)));
+            }
+            while let Some((s, rest)) = path.last_mut() {
+                match rest.pop() {
+                    Some(to) if std::mem::replace(&mut met[to as usize], true) => {}
+                    Some(to) => path.push((to, next(to))),
+                    None => {
+                        order.push(*s);
+                        path.pop();
+                    }
+                }
+            }
+        }
+        order
+    }
+
+    /// The formula over leaf assertions that a node stands for at a value position, or that it does not hold.
+    pub fn value(&mut self, id: NodeId, holds: bool) -> Result<Formula> {
+        self.value_nested(id, holds, 0)
+    }
+
+    fn value_nested(&mut self, id: NodeId, holds: bool, depth: u32) -> Result<Formula> {
         let id = self.ir.resolve(id);
-        if let Some(&f) = self.values.get(&id) {
+        if let Some(&f) = self.values.get(&(id, holds)) {
             return Ok(f);
         }
         if depth > 2000 {
@@ -114,38 +176,85 @@ impl<'a> Explorer<'a> {
                 "more than 2000 references and combinations nest without a property or item between them",
             ));
         }
-        let operands = |x: &mut Self, list: &[NodeId]| -> Result<Vec<Formula>> {
-            list.iter().map(|&n| x.value(n, depth + 1)).collect()
-        };
         let ir = self.ir;
         let f = match ir.node(id) {
-            Node::True => ALWAYS,
-            Node::False => NEVER,
-            Node::And(list) => {
-                let list = operands(self, list)?;
-                let f = self.formulas.and(list);
+            Node::True => holds.into(),
+            Node::False => (!holds).into(),
+            Node::Not(of) => self.value_nested(*of, !holds, depth + 1)?,
+            node @ (Node::And(list) | Node::Or(list)) => {
+                let list: Result<Vec<Formula>> =
+                    list.iter().map(|&n| self.value_nested(n, holds, depth + 1)).collect();
+                // The negation of a disjunction is a conjunction.
+                if matches!(node, Node::And(_)) == holds {
+                    self.formulas.and(list?)
+                } else {
+                    self.formulas.or(list?)
+                }
+            }
+            Node::One(list) => {
+                let pair = |x: &mut Self, n: NodeId| -> Result<Pair> {
+                    Ok((x.value_nested(n, true, depth + 1)?, x.value_nested(n, false, depth + 1)?))
+                };
+                let pairs: Result<Vec<Pair>> = list.iter().map(|&n| pair(self, n)).collect();
+                self.formulas.one(pairs?, holds)
+            }
+            _ => self.formulas.atom(Atom::Leaf { node: id, holds }),
+        };
+        // Alternatives have an order each, what they are judged for together has one.
+        let f = match ir.node(id) {
+            Node::Or(_) if holds => f,
+            Node::And(_) | Node::Or(_) | Node::One(_) => {
                 let order = self.objects(id);
                 self.ordered(f, &order)
             }
-            Node::Or(list) => {
-                let list = operands(self, list)?;
-                self.formulas.or(list)
-            }
-            _ => self.formulas.atom(Atom::Leaf(id)),
+            _ => f,
         };
-        self.values.insert(id, f);
+        self.values.insert((id, holds), f);
         Ok(f)
     }
 
+    /// Makes the automata of the leaves of a formula that must not hold.
+    fn complete(&mut self, f: Formula) -> Result<()> {
+        let mut missing = Vec::new();
+        self.formulas.atoms(f, &mut |atom| {
+            if let Atom::Leaf { node, holds: false } = atom
+                && !self.complements.contains_key(&node)
+            {
+                missing.push(node);
+            }
+        });
+        for node in missing {
+            let next = match self.ir.node(node) {
+                Node::String(i) => {
+                    let accepted = self.ir.wider[*i as usize].as_ref().unwrap_or(&self.strings[*i as usize]);
+                    let any = pattern::canonical_any();
+                    let outside = pattern::product(&any, accepted, |any, accepted| any && !accepted);
+                    self.strings.push(Arc::new(outside));
+                    self.strings.len() - 1
+                }
+                Node::Number(i) => {
+                    let outside = pattern::number_outside(&self.ir.numbers[*i as usize].0);
+                    let pointer = &self.ir.pointers[node.0 as usize];
+                    self.numbers.push(Arc::new(outside.map_err(|e| e.or_at(pointer.to_string()))?));
+                    self.numbers.len() - 1
+                }
+                _ => continue,
+            };
+            self.complements.insert(node, next as u32);
+        }
+        Ok(())
+    }
+
     /// What remains of a formula over leaves once the value's kind is known.
-    fn restrict(&mut self, f: Formula, kind: Kind) -> Formula {
+    pub fn restrict(&mut self, f: Formula, kind: Kind) -> Result<Formula> {
         if f.constant().is_some() {
-            return f;
+            return Ok(f);
         }
         if let Some(&done) = self.restricted.get(&(f, kind)) {
-            return done;
+            return Ok(done);
         }
-        let ir = self.ir;
+        self.complete(f)?;
+        let (ir, strings, numbers, complements) = (self.ir, &self.strings, &self.numbers, &self.complements);
         let types = match kind {
             Kind::Null => TypeSet::NULL,
             Kind::True | Kind::False => TypeSet::BOOLEAN,
@@ -155,41 +264,64 @@ impl<'a> Explorer<'a> {
             _ => TypeSet::OBJECT,
         };
         let done = self.formulas.map(f, &mut |formulas, atom| {
-            let node = match atom {
-                Atom::Leaf(node) => node,
+            let (node, holds) = match atom {
+                Atom::Leaf { node, holds } => (node, holds),
                 Atom::Ordered(_) if kind == Kind::Object => return formulas.atom(atom),
                 Atom::Ordered(_) => return ALWAYS,
                 other => unreachable!("a value not begun has only leaves, not {other:?}"),
             };
+            let automaton = |own: u32| if holds { own } else { complements[&node] };
             match ir.node(node) {
-                Node::Type(set) => set.contains(types).into(),
+                Node::Type(set) => (set.contains(types) == holds).into(),
                 Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
-                    (*b == (kind == Kind::True)).into()
+                    ((*b == (kind == Kind::True)) == holds).into()
                 }
-                Node::Length(r) if kind == Kind::String => formulas.atom(Atom::Count(*r)),
+                Node::Length(r) if kind == Kind::String => counted(formulas, *r, holds),
                 Node::String(i) if kind == Kind::String => {
-                    let start = ir.strings[*i as usize].start;
-                    if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa: *i, state: start }) }
+                    let dfa = automaton(*i);
+                    let start = strings[dfa as usize].start;
+                    if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa, state: start }) }
                 }
                 Node::Number(i) if kind == Kind::Number => {
-                    let start = ir.numbers[*i as usize].1.start;
-                    if start == 0 { NEVER } else { formulas.atom(Atom::Number { dfa: *i, state: start }) }
+                    let dfa = automaton(*i);
+                    let start = numbers[dfa as usize].start;
+                    if start == 0 { NEVER } else { formulas.atom(Atom::Number { dfa, state: start }) }
                 }
-                Node::Object(_) if kind == Kind::Object => formulas.atom(Atom::Object(node)),
+                Node::Object(_) if kind == Kind::Object => formulas.atom(Atom::Object { node, holds }),
+                Node::Members(r) if kind == Kind::Object => counted(formulas, *r, holds),
                 Node::Array(a) if kind == Kind::Array => {
-                    if a.items.min > a.items.max {
-                        return NEVER;
-                    }
-                    let array = formulas.atom(Atom::Array(node));
-                    let count = formulas.atom(Atom::Count(a.items));
-                    formulas.and([array, count])
+                    let count = counted(formulas, a.items, holds);
+                    let array = formulas.atom(Atom::Array { node, holds });
+                    if holds { formulas.and([array, count]) } else { formulas.or([array, count]) }
                 }
-                _ => ALWAYS,
+                Node::Contains(of, range) if kind == Kind::Array => {
+                    let node = ir.resolve(*of);
+                    let least = |items: u32| (items > 0).then_some(Atom::Least { node, items });
+                    let most = |items: u32| (items < u32::MAX).then_some(Atom::Most { node, items });
+                    let bounds = if holds {
+                        [least(range.min), most(range.max)]
+                    } else {
+                        let fewer = range.min.checked_sub(1).and_then(most);
+                        [fewer, range.max.checked_add(1).and_then(least)]
+                    };
+                    let bounds: Vec<Formula> =
+                        bounds.into_iter().flatten().map(|a| formulas.atom(a)).collect();
+                    if holds { formulas.and(bounds) } else { formulas.or(bounds) }
+                }
+                // Whatever it says of other types holds of this one.
+                _ => holds.into(),
             }
         });
-        let done = self.settle_order(done);
+        let done = if self.is_negative(done) { done } else { self.settle_order(done) };
         self.restricted.insert((f, kind), done);
-        done
+        Ok(done)
+    }
+
+    /// Whether an object is judged for violating something: then there is one order for all.
+    pub fn is_negative(&self, f: Formula) -> bool {
+        let mut negative = false;
+        self.formulas.atoms(f, &mut |atom| negative |= matches!(atom, Atom::Object { holds: false, .. }));
+        negative
     }
 
     /// The frame of a key, created with its start state on first use.
@@ -201,7 +333,7 @@ impl<'a> Explorer<'a> {
         self.frame_ids.insert(key.clone(), id);
         let text = self.text_data(&key)?;
         let entries = key.entries.clone();
-        let kind = key.kind;
+        let (kind, from) = (key.kind, key.from.clone());
         self.frames.push(RawFrame {
             key,
             states: Vec::new(),
@@ -211,6 +343,7 @@ impl<'a> Explorer<'a> {
             callers: Vec::new(),
             text: text.map(Rc::new),
             object: None,
+            backwards: Vec::new(),
         });
         let start = match kind {
             Kind::Document => StateKey::Before,
@@ -221,7 +354,10 @@ impl<'a> Explorer<'a> {
                 StateKey::ArrayStart(start.into(), false)
             }
             Kind::Object => StateKey::ObjectStart(self.object_start(id)?, false),
-            Kind::OpenKey => StateKey::OpenKey(crate::pattern::canonical_any().start),
+            Kind::OpenKey => match from {
+                Some((from, except)) => StateKey::NameStart(from, entries.into(), except),
+                None => StateKey::OpenKey(pattern::canonical_any().start),
+            },
         };
         self.state(id, start)?;
         Ok(id)
@@ -264,6 +400,16 @@ impl<'a> Explorer<'a> {
                 ),
             ));
         }
+        let judged = self.frames[frame as usize].object.as_ref().is_some_and(|o| o.judged);
+        if judged && id as usize >= MAX_JUDGED_STATES {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "what an object violates, or how many members it has, depends with free key order on which of its \
+                     names have been written, in more than {MAX_JUDGED_STATES} states; use key order `schema`"
+                ),
+            ));
+        }
         self.work.push(Work::Expand(frame, id));
         Ok(id)
     }
@@ -280,6 +426,10 @@ impl<'a> Explorer<'a> {
             StateKey::Literal(read) => self.expand_literal(frame, read, &mut out)?,
             StateKey::Free(sub) => self.expand_free(frame, sub, &mut out)?,
             StateKey::Text(any, verdicts) => self.expand_text(frame, any, verdicts, &mut out)?,
+            StateKey::NameStart(any, verdicts, except) => {
+                self.expand_text(frame, any, verdicts, &mut out)?;
+                out.without(&except);
+            }
             StateKey::OpenKey(any) => self.expand_open_key(frame, any, &mut out)?,
             StateKey::ArrayStart(..)
             | StateKey::Item(..)
@@ -311,7 +461,7 @@ impl<'a> Explorer<'a> {
             let mut entries: Vec<Formula> = Vec::new();
             let mut slots = Vec::with_capacity(asked.len());
             for &f in asked.iter() {
-                let f = self.restrict(f, kind);
+                let f = self.restrict(f, kind)?;
                 slots.push(match f.constant() {
                     Some(b) => Slot::Constant(b),
                     None => match entries.iter().position(|&e| e == f) {
@@ -331,7 +481,7 @@ impl<'a> Explorer<'a> {
                 continue;
             }
             let keep_false = entries.is_empty() || self.survives(frame, &continuation, asked, &all(false));
-            let child = self.frame(FrameKey { kind, entries, keep_false })?;
+            let child = self.frame(FrameKey { kind, entries, keep_false, from: None })?;
             let site = self.site(frame, child, 0, continuation.clone(), asked.clone(), slots);
             for &(lo, hi) in bytes {
                 out.edges.push((lo, hi, Edge::Enter { site, read }));
@@ -401,7 +551,18 @@ impl<'a> Explorer<'a> {
             Continuation::Member(tracks) => {
                 self.settle_tracks(frame, &tracks, &asked, &verdicts).map(|t| StateKey::MemberDone(t, false))
             }
-            Continuation::Key(tracks) => Some(StateKey::Colon(tracks, 0)),
+            Continuation::Key(tracks) => Some(StateKey::Colon(tracks, 0, true)),
+            Continuation::JudgedKey(tracks, conditions) => {
+                let verdicts = &self.frames[s.child as usize].outcomes[outcome as usize];
+                let names: Vec<(usize, bool)> = conditions
+                    .iter()
+                    .map(|&(condition, slot)| match slot {
+                        Slot::Constant(b) => (condition, b),
+                        Slot::Outcome(i) => (condition, verdicts[i as usize]),
+                    })
+                    .collect();
+                self.settle_names(frame, &tracks, &names).map(|t| StateKey::Colon(t, 0, true))
+            }
         };
         let target = target.map(|key| self.state(frame, key)).transpose()?;
         let targets = &mut self.sites[site as usize].targets;
@@ -421,7 +582,7 @@ impl<'a> Explorer<'a> {
                 self.alive(frame, &after)
             }
             Continuation::Member(tracks) => self.settle_tracks(frame, tracks, asked, verdicts).is_some(),
-            Continuation::Key(_) => true,
+            Continuation::Key(_) | Continuation::JudgedKey(..) => true,
         }
     }
 
@@ -468,7 +629,7 @@ impl<'a> Explorer<'a> {
         if let Some(&known) = self.universal.get(&(dfa, state)) {
             return known;
         }
-        let universal = crate::pattern::is_universal(&self.ir.strings[dfa as usize], state);
+        let universal = pattern::is_universal(&self.strings[dfa as usize], state);
         self.universal.insert((dfa, state), universal);
         universal
     }
@@ -512,9 +673,45 @@ impl Expansion {
         self.edges.push((byte, byte, Edge::Stay { to, tick: false, space: false }));
     }
 
+    /// Takes back the edges that leave, and those on some bytes.
+    pub fn without(&mut self, bytes: &[u8]) {
+        let mut kept = Vec::with_capacity(self.edges.len());
+        for &(lo, hi, edge) in &self.edges {
+            if matches!(edge, Edge::Leave { .. }) {
+                continue;
+            }
+            let mut from = u16::from(lo);
+            for &b in bytes.iter().filter(|&&b| lo <= b && b <= hi) {
+                if from < u16::from(b) {
+                    kept.push((from as u8, b - 1, edge));
+                }
+                from = u16::from(b) + 1;
+            }
+            if from <= u16::from(hi) {
+                kept.push((from as u8, hi, edge));
+            }
+        }
+        self.edges = kept;
+    }
+
     pub fn leave(&mut self, byte: u8, exit: Option<u32>) {
         if let Some(exit) = exit {
             self.edges.push((byte, byte, Edge::Leave { exit, read: true }));
         }
     }
+}
+
+/// That a count lies in a range, or outside of it.
+fn counted(formulas: &mut Formulas<Atom>, range: Range, holds: bool) -> Formula {
+    if holds {
+        return if range.min > range.max { NEVER } else { formulas.atom(Atom::Count(range)) };
+    }
+    if range.min > range.max {
+        return ALWAYS;
+    }
+    let below = range.min.checked_sub(1).map(|max| Range { min: 0, max });
+    let above = range.max.checked_add(1).map(|min| Range { min, max: u32::MAX });
+    let outside: Vec<Formula> =
+        [below, above].into_iter().flatten().map(|r| formulas.atom(Atom::Count(r))).collect();
+    formulas.or(outside)
 }

@@ -5,7 +5,11 @@
 //! become constants, constants fold, equal operands merge, and a disjunct that implies another is
 //! absorbed. Two frame states are the same state iff their formulas have the same id.
 //!
-//! Formulas are monotone (no negation): whatever is judged negatively is given an atom of its own.
+//! Formulas are monotone (no negation): whatever is judged negatively is given an atom of its own, the
+//! *complement* of the other. The two need not cover everything (of some texts it is not known whether
+//! they are in a language), but never hold together; so `a ∧ ¬a` folds, and as each text is valid or not,
+//! so does `a ∨ ¬a`. *Exactly one of n* would need n² operands spelled out; it is a node of its own, over
+//! pairs of a formula and its complement, and so none-yet and one-already are all that is told apart.
 //!
 //! Atoms that hold on a range of counts imply each other: ranges intersect under *and*, unite under
 //! *or*, and a contained one is absorbed. Without that, alternatives that differ in their ranges alone
@@ -49,7 +53,13 @@ pub(crate) enum Node<A> {
     Atom(A),
     And(Box<[Formula]>),
     Or(Box<[Formula]>),
+    /// Exactly one of the alternatives holds and the complements of all others (`true`), or it is certain
+    /// that not exactly one does (`false`). Each is a formula and its complement; sorted, distinct, two or more.
+    One(Box<[Pair]>, bool),
 }
+
+/// A formula and its complement.
+pub(crate) type Pair = (Formula, Formula);
 
 /// What formulas are made of.
 pub(crate) trait Alternative: Copy + Eq + std::hash::Hash {
@@ -57,6 +67,10 @@ pub(crate) trait Alternative: Copy + Eq + std::hash::Hash {
     fn range(self) -> Option<Range>;
     /// The atom which says that the count lies in `range`.
     fn within(range: Range) -> Self;
+    /// The atom that never holds together with this one, and one of the two of which is true.
+    fn complement(self) -> Option<Self>;
+    /// Whether this atom holding means that the other one, not a range, does.
+    fn implies(self, other: Self) -> bool;
 }
 
 /// The arena of all formulas over atoms of type `A`.
@@ -64,12 +78,19 @@ pub(crate) struct Formulas<A> {
     nodes: Vec<Node<A>>,
     /// Per node, whether it or one of its operands is a range of counts.
     counts: Vec<bool>,
+    /// Per node, the complement of an atom.
+    complements: Vec<Option<Formula>>,
     ids: FxHashMap<Node<A>, Formula>,
 }
 
 impl<A: Alternative> Formulas<A> {
     pub fn new() -> Self {
-        Formulas { nodes: vec![Node::Never, Node::Always], counts: vec![false; 2], ids: FxHashMap::default() }
+        Formulas {
+            nodes: vec![Node::Never, Node::Always],
+            counts: vec![false; 2],
+            complements: vec![None; 2],
+            ids: FxHashMap::default(),
+        }
     }
 
     pub fn node(&self, f: Formula) -> &Node<A> {
@@ -85,7 +106,16 @@ impl<A: Alternative> Formulas<A> {
             Node::Never | Node::Always => false,
             Node::Atom(a) => a.range().is_some(),
             Node::And(list) | Node::Or(list) => list.iter().any(|&f| self.range(f).is_some()),
+            Node::One(..) => false,
         });
+        let complement = match &node {
+            Node::Atom(a) => a.complement().and_then(|c| self.ids.get(&Node::Atom(c)).copied()),
+            _ => None,
+        };
+        if let Some(other) = complement {
+            self.complements[other.0 as usize] = Some(id);
+        }
+        self.complements.push(complement);
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
         id
@@ -125,6 +155,18 @@ impl<A: Alternative> Formulas<A> {
         }
         list.sort_unstable();
         list.dedup();
+        if list.iter().any(|f| self.complements[f.0 as usize].is_some()) {
+            if list
+                .iter()
+                .any(|f| self.complements[f.0 as usize].is_some_and(|c| list.binary_search(&c).is_ok()))
+            {
+                return absorbing;
+            }
+            if let Some(shorter) = self.resolve(&list, conjunction) {
+                return self.combine(shorter, conjunction);
+            }
+        }
+        self.drop_implied(&mut list, conjunction);
         self.absorb(&mut list, conjunction);
         match list[..] {
             [] => neutral,
@@ -206,6 +248,103 @@ impl<A: Alternative> Formulas<A> {
         false
     }
 
+    /// `a ∨ (¬a ∧ x)` is `a ∨ x`; `a ∧ (¬a ∨ x)` is `a ∧ x`. The operands so shortened, if any are.
+    fn resolve(&mut self, list: &[Formula], conjunction: bool) -> Option<Vec<Formula>> {
+        let decided = |s: &Self, f: Formula| {
+            s.complements[f.0 as usize].is_some_and(|c| list.binary_search(&c).is_ok())
+        };
+        let mut shorter = Vec::with_capacity(list.len());
+        let mut any = false;
+        for &f in list {
+            let inner = match self.node(f) {
+                Node::Or(inner) if conjunction => inner,
+                Node::And(inner) if !conjunction => inner,
+                _ => {
+                    shorter.push(f);
+                    continue;
+                }
+            };
+            if inner.iter().any(|&g| decided(self, g)) {
+                let left: Vec<Formula> = inner.iter().copied().filter(|&g| !decided(self, g)).collect();
+                shorter.push(self.combine(left, !conjunction));
+                any = true;
+            } else {
+                shorter.push(f);
+            }
+        }
+        any.then_some(shorter)
+    }
+
+    /// Of atoms one of which implies the other, one is enough.
+    fn drop_implied(&self, list: &mut Vec<Formula>, conjunction: bool) {
+        let atom = |f: Formula| match self.node(f) {
+            Node::Atom(a) if a.range().is_none() => Some(*a),
+            _ => None,
+        };
+        let atoms: Vec<A> = list.iter().filter_map(|&f| atom(f)).collect();
+        if atoms.len() < 2 {
+            return;
+        }
+        list.retain(|&f| {
+            atom(f).is_none_or(|a| {
+                !atoms.iter().any(|&b| b != a && if conjunction { b.implies(a) } else { a.implies(b) })
+            })
+        });
+    }
+
+    /// Exactly one of the alternatives holds, or (`wanted` is false) it is certain that this is not so.
+    pub fn one(&mut self, pairs: impl IntoIterator<Item = Pair>, wanted: bool) -> Formula {
+        // A formula and its complement may both be supposed to hold, to see whether anything could follow.
+        // That must never make less of it, so an alternative is left out only if both are decided.
+        let mut list: Vec<Pair> = pairs.into_iter().filter(|&p| p != (NEVER, ALWAYS)).collect();
+        if let Some(at) = list.iter().position(|p| p.0 == ALWAYS) {
+            let (_, complement) = list.swap_remove(at);
+            let others =
+                if wanted { self.and(list.iter().map(|p| p.1)) } else { self.or(list.iter().map(|p| p.0)) };
+            if complement == NEVER {
+                return others;
+            }
+            let rest = self.one(list, wanted);
+            let rest = self.and([complement, rest]);
+            return self.or([others, rest]);
+        }
+        list.sort_unstable();
+        // None of those that are there twice may hold, nor of those that cannot.
+        let (mut none, mut any) = (Vec::new(), Vec::new());
+        let mut kept: Vec<Pair> = Vec::with_capacity(list.len());
+        for group in list.chunk_by(|a, b| a == b) {
+            let (mut formula, complement) = group[0];
+            if group.len() > 1 {
+                if wanted {
+                    formula = self.and([formula, complement]);
+                } else {
+                    any.push(formula);
+                    formula = NEVER;
+                }
+            }
+            if formula == NEVER && wanted {
+                none.push(complement);
+            } else {
+                kept.push((formula, complement));
+            }
+        }
+        kept.sort_unstable();
+        let one = match kept[..] {
+            [] => Formula::from(!wanted),
+            [(formula, complement)] => {
+                if wanted {
+                    formula
+                } else {
+                    complement
+                }
+            }
+            _ => self.intern(Node::One(kept.into(), wanted)),
+        };
+        none.push(one);
+        any.push(self.and(none));
+        self.or(any)
+    }
+
     /// `x ∨ (x ∧ y)` is `x`; `x ∧ (x ∨ y)` is `x`; a range stands for all that it implies.
     fn absorb(&self, list: &mut Vec<Formula>, conjunction: bool) {
         let inner = |f: Formula| match self.node(f) {
@@ -255,6 +394,19 @@ impl<A: Alternative> Formulas<A> {
             }
             Node::And(list) => (list.clone(), true),
             Node::Or(list) => (list.clone(), false),
+            Node::One(pairs, wanted) => {
+                let (pairs, wanted) = (pairs.clone(), *wanted);
+                if let Some(&done) = memo.get(&f) {
+                    return done;
+                }
+                let mut mapped = Vec::with_capacity(pairs.len());
+                for &(a, b) in pairs.iter() {
+                    mapped.push((self.map_memo(a, by, memo), self.map_memo(b, by, memo)));
+                }
+                let done = self.one(mapped, wanted);
+                memo.insert(f, done);
+                return done;
+            }
         };
         if let Some(&done) = memo.get(&f) {
             return done;
@@ -286,6 +438,11 @@ impl<A: Alternative> Formulas<A> {
                         todo.extend(list.iter().rev());
                     }
                 }
+                Node::One(pairs, _) => {
+                    if seen.insert(f) {
+                        todo.extend(pairs.iter().rev().flat_map(|p| [p.1, p.0]));
+                    }
+                }
             }
         }
     }
@@ -307,6 +464,23 @@ impl<A: Alternative> Formulas<A> {
             Node::Atom(a) => return atom(*a),
             Node::And(list) => (list, true),
             Node::Or(list) => (list, false),
+            Node::One(pairs, wanted) => {
+                if let Some(&known) = memo.get(&f) {
+                    return known;
+                }
+                let (mut hold, mut fail) = (0, 0);
+                for &(a, b) in pairs.iter() {
+                    hold += usize::from(self.evaluate_memo(a, atom, memo));
+                    fail += usize::from(self.evaluate_memo(b, atom, memo));
+                }
+                let value = if *wanted {
+                    hold == 1 && fail + 1 == pairs.len()
+                } else {
+                    hold > 1 || fail == pairs.len()
+                };
+                memo.insert(f, value);
+                return value;
+            }
         };
         if let Some(&known) = memo.get(&f) {
             return known;

@@ -1,11 +1,16 @@
 //! Free key order: which names are still ahead of a state, and what missing members cost.
+//!
+//! In most frames a register says which names are missing, and a state's bound is that of closing the object
+//! at once plus what is missing. In *judged* frames ([`ObjectData::judged`]) the states say it themselves, and
+//! bounds are those of ways through the states, as with a fixed order. The register still keeps names from
+//! coming twice, so a way must not rely on a name that may be taken: see [`Naming`].
 
 use rustc_hash::FxHashMap;
 
 use super::cost::{Amount, Costs, UNKNOWN, through};
 use super::machine::{Indent, Keys};
 use super::raw::*;
-use super::trim::{NEVER, TrimId, Trimmer};
+use super::trim::{NEVER, Trim, TrimId, Trimmer};
 
 /// What a member begun may become.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,71 @@ impl Ahead {
     }
 }
 
+/// Judged frames: which of the names ahead of a state are certain not to be taken.
+///
+/// Such a name, and any that is not declared, can be relied upon. Where there is none, all that is known is
+/// that some name ahead is not taken, else the state would not have been reached.
+pub(crate) struct Naming {
+    /// Per state: `None` if it is not within a name, else whether a name ahead can be relied upon.
+    sure: Vec<Option<bool>>,
+}
+
+/// The names ahead of the states of a judged frame; `None` for other frames.
+pub(crate) fn naming(t: &Trimmer<'_, '_>, trim: &Trim) -> Option<Naming> {
+    let f = &t.x.frames[trim.frame as usize];
+    f.object.as_ref().filter(|data| data.judged)?;
+    let mut sure: Vec<Option<bool>> =
+        f.states.iter().map(|state| is_naming(&state.key).then_some(false)).collect();
+    loop {
+        let mut changed = false;
+        for &s in &f.backwards {
+            let (s, state) = (s as usize, &f.states[s as usize]);
+            if sure[s] != Some(false) || !trim.is_live(s as RawId, 0) {
+                continue;
+            }
+            let relied_on = |edge: &Edge| match *edge {
+                Edge::Stay { to, space: false, .. } => {
+                    trim.is_live(to, 0) && is_sure(&sure, &f.states[to as usize].key, to)
+                }
+                Edge::Enter { site, .. } => {
+                    t.x.sites[site as usize].targets.iter().flatten().any(|&to| trim.is_live(to, 0))
+                }
+                _ => false,
+            };
+            if state.edges.iter().any(|e| relied_on(&e.2)) {
+                sure[s] = Some(true);
+                changed = true;
+            }
+        }
+        if !changed {
+            return Some(Naming { sure });
+        }
+    }
+}
+
+fn is_sure(sure: &[Option<bool>], key: &StateKey, state: RawId) -> bool {
+    match key {
+        StateKey::Colon(_, _, certain) => *certain,
+        _ => sure[state as usize] == Some(true),
+    }
+}
+
+impl Naming {
+    /// Whether a state is within a name, and none ahead can be relied upon.
+    pub fn unsure(&self, state: RawId) -> Option<()> {
+        (self.sure[state as usize] == Some(false)).then_some(())
+    }
+
+    /// Whether a way from a state may go on at another.
+    pub fn counts(&self, trim: &Trim, f: &RawFrame, state: RawId, to: RawId) -> bool {
+        match self.sure[state as usize] {
+            None => true,
+            Some(false) => trim.is_live(to, 0),
+            Some(true) => is_sure(&self.sure, &f.states[to as usize].key, to),
+        }
+    }
+}
+
 /// What the states of one trimmed object frame share.
 pub(crate) struct FreeOrder {
     /// Names that some alternative requires.
@@ -45,6 +115,8 @@ pub(crate) struct FreeOrder {
     closing: Amount,
     /// The bound at the object's start.
     start: Amount,
+    /// The states say what is missing.
+    judged: bool,
     keys: FxHashMap<RawId, (Keys, [u8; 64])>,
     places: FxHashMap<RawId, Place>,
 }
@@ -73,6 +145,7 @@ impl FreeOrder {
             member: [(0, 0); 64],
             closing: Amount { base: 0, spaces: 0 },
             start: Amount { base: 0, spaces: 0 },
+            judged: data.judged,
             keys: FxHashMap::default(),
             places: FxHashMap::default(),
         };
@@ -87,7 +160,7 @@ impl FreeOrder {
         // A member, from its comma to its value's end.
         let mut member = [(0, 0); 64];
         for (s, state) in useful() {
-            if let StateKey::Colon(_, seen @ 1..) = state.key {
+            if let StateKey::Colon(_, seen @ 1.., _) = state.key {
                 let name = seen as usize - 1;
                 let value = costs.amount(trim, s as RawId, 0);
                 if value.base == UNKNOWN {
@@ -101,7 +174,8 @@ impl FreeOrder {
             }
         }
         // An object that can only stay empty is as good as closed at its start.
-        order.start = if order.closing.base == 0 { costs.amount(trim, 0, 0) } else { order.closing };
+        let by_states = data.judged || order.closing.base == 0;
+        order.start = if by_states { costs.amount(trim, 0, 0) } else { order.closing };
         for (_, cost) in member.iter().enumerate().filter(|(name, _)| order.required >> name & 1 == 1) {
             order.start = if cost.0 == UNKNOWN || order.start.base == UNKNOWN {
                 Amount::UNKNOWN
@@ -125,6 +199,9 @@ impl FreeOrder {
                 keys.ahead = a.names;
                 keys.open_need = Some(a.open_need);
                 needs = a.needs;
+            }
+            if place == Place::Naming && !data.judged {
+                let a = &ahead[s as usize];
                 keys.written =
                     (raw.written, if matches!(state.key, StateKey::Key(..)) { newline } else { 0 });
                 if a.open.base != UNKNOWN {
@@ -138,7 +215,7 @@ impl FreeOrder {
             order.places.insert(s, place);
             order.keys.insert(s, (keys, needs));
         }
-        order.member = member;
+        order.member = if data.judged { [(0, 0); 64] } else { member };
         order
     }
 
@@ -162,6 +239,7 @@ impl FreeOrder {
     /// The bound of a state without its missing members, where it is not the one by bytes.
     pub fn base(&self, s: RawId) -> Option<(u32, u32)> {
         let rest = match self.places[&s] {
+            _ if self.judged => return None,
             Place::Decided => return None,
             Place::Between if self.closing.base == 0 => return None,
             Place::Between => (0, 0),
@@ -186,7 +264,8 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
     let mut ahead = vec![Ahead::NOTHING; f.states.len()];
     loop {
         let mut changed = false;
-        for (s, state) in f.states.iter().enumerate().rev() {
+        for &s in &f.backwards {
+            let (s, state) = (s as usize, &f.states[s as usize]);
             if !is_naming(&state.key) || !trim.is_live(s as RawId, 0) {
                 continue;
             }
@@ -195,10 +274,10 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
                 match edge {
                     Edge::Stay { to, space: false, .. } if trim.is_live(to, 0) && need(to) != NEVER => {
                         match f.states[to as usize].key {
-                            StateKey::Colon(_, 0) => {
+                            StateKey::Colon(_, 0, _) => {
                                 here.open(need(to), costs.amount(trim, to, 0).plus(1, 0))
                             }
-                            StateKey::Colon(_, seen) => here.name(seen as usize - 1, need(to)),
+                            StateKey::Colon(_, seen, _) => here.name(seen as usize - 1, need(to)),
                             _ => {
                                 let below = ahead[to as usize];
                                 for name in (0..64).filter(|n| below.names >> n & 1 == 1) {
@@ -209,12 +288,15 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
                         }
                     }
                     Edge::Enter { site, .. } => {
-                        let to = t.x.sites[site as usize].targets.first().copied().flatten();
-                        let entry = trim.entries[&(site, 0)].last();
-                        if let (Some(to), Some(&(_, child))) = (to, entry) {
+                        let targets = &t.x.sites[site as usize].targets;
+                        if let Some(&(_, child)) = trim.entries[&(site, 0)].last() {
                             let rest = through(t, trim, costs, all, site, child, 0, Some((lo, hi)));
+                            let outcomes = t.trims[child].useful.iter();
+                            let after = outcomes.filter_map(|&o| targets.get(o as usize).copied().flatten());
                             // The key itself is one level.
-                            here.open(need(to).max(1), rest);
+                            if let Some(least) = after.map(need).min() {
+                                here.open(least.max(1), rest);
+                            }
                         }
                     }
                     _ => {}

@@ -11,12 +11,13 @@
 use std::rc::Rc;
 
 use super::explore::{Expansion, Explorer};
+use super::formula::Formula;
 use super::keys::Here;
 use super::machine::Indent;
 use super::object::open_formulas;
 use super::raw::*;
 use crate::error::Result;
-use crate::pattern::{self, ByteDfa};
+use crate::pattern;
 
 impl Explorer<'_> {
     pub fn expand_object(&mut self, frame: FrameId, key: StateKey, out: &mut Expansion) -> Result<()> {
@@ -33,7 +34,7 @@ impl Explorer<'_> {
                         keys.written = 2;
                     }
                 } else {
-                    let exit = self.object_exit(frame, &tracks, out)?;
+                    let exit = self.object_exit(frame, &tracks, 0, out)?;
                     out.leave(b'}', exit);
                     if indented {
                         let to = self.state(frame, StateKey::ObjectStart(tracks, true))?;
@@ -58,8 +59,10 @@ impl Explorer<'_> {
                     }
                 }
             }
-            StateKey::Key(any, positions, written) => self.key_byte(frame, any, &positions, written, out)?,
-            StateKey::Colon(tracks, seen) => {
+            StateKey::Key(any, positions, written, conditions) => {
+                self.key_byte(frame, any, &positions, written, &conditions, out)?;
+            }
+            StateKey::Colon(tracks, seen, _) => {
                 if seen > 0 {
                     out.keys.get_or_insert_default().set = 1 << (seen - 1);
                 }
@@ -67,8 +70,8 @@ impl Explorer<'_> {
                 let to = self.state(frame, next)?;
                 out.stay(b':', to);
                 // Whitespace goes on at the state that does not record the key again.
-                let StateKey::Colon(tracks, _) = key else { unreachable!() };
-                let unrecorded = StateKey::Colon(tracks, 0);
+                let StateKey::Colon(tracks, ..) = key else { unreachable!() };
+                let unrecorded = StateKey::Colon(tracks, 0, true);
                 if !indented && seen > 0 {
                     self.state(frame, unrecorded.clone())?;
                 }
@@ -89,7 +92,7 @@ impl Explorer<'_> {
                 }
             }
             StateKey::MemberDone(tracks, broken) => {
-                let exit = self.object_exit(frame, &tracks, out)?;
+                let exit = self.object_exit(frame, &tracks, 1, out)?;
                 if broken || !indented {
                     out.leave(b'}', exit);
                 }
@@ -98,7 +101,8 @@ impl Explorer<'_> {
                     return Ok(());
                 }
                 let to = self.state(frame, StateKey::Comma(tracks.clone(), false))?;
-                out.stay(b',', to);
+                let tick = self.object_data(frame).counts;
+                out.edges.push((b',', b',', Edge::Stay { to, tick, space: false }));
                 if indented {
                     let to = self.state(frame, StateKey::MemberDone(tracks, true))?;
                     out.stay(b'\n', to);
@@ -113,7 +117,7 @@ impl Explorer<'_> {
     /// Free key order: the cost of the names still missing is known before a member too.
     fn member_start(&mut self, frame: FrameId, tracks: &Tracks, out: &mut Expansion) -> Result<()> {
         if self.any_order() {
-            self.object_exit(frame, tracks, out)?;
+            self.object_exit(frame, tracks, 0, out)?;
             let keys = out.keys.get_or_insert_default();
             keys.written = 1;
         }
@@ -139,7 +143,8 @@ impl Explorer<'_> {
         let newline = u32::from(self.indented());
         let written = if self.any_order() { 2 + newline } else { 0 };
         let any = pattern::canonical_any().start;
-        let to = self.state(frame, StateKey::Key(any, positions.into(), written))?;
+        let conditions = self.conditions(frame)?;
+        let to = self.state(frame, StateKey::Key(any, positions.into(), written, conditions))?;
         out.stay(b'"', to);
         Ok(())
     }
@@ -150,6 +155,7 @@ impl Explorer<'_> {
         any_state: u32,
         positions: &Rc<[Box<[KeyPosition]>]>,
         written: u32,
+        conditions: &[Formula],
         out: &mut Expansion,
     ) -> Result<()> {
         if self.any_order() {
@@ -197,7 +203,7 @@ impl Explorer<'_> {
             declared.push((b, next));
         }
         // The closing quote: names that end here, and undeclared keys.
-        let mut bits = 0;
+        let (mut bits, mut known) = (0, 0);
         let ended: Vec<Box<[u32]>> = positions
             .iter()
             .map(|entry| {
@@ -208,6 +214,7 @@ impl Explorer<'_> {
                         Here::Forbidden => None,
                         Here::Name { track, bit } => {
                             bits |= bit;
+                            known |= bit & data.tracks[track as usize].known;
                             Some(track)
                         }
                     },
@@ -216,33 +223,22 @@ impl Explorer<'_> {
             .collect();
 
         for (b, next) in declared {
-            let to =
-                StateKey::Key(any.next(any_state, b), next.into(), if written > 0 { written + 1 } else { 0 });
+            let state = any.next(any_state, b);
+            let conditions = self.read_conditions(conditions, b, any.boundary[state as usize]);
+            let written = if written > 0 { written + 1 } else { 0 };
+            let to = StateKey::Key(state, next.into(), written, conditions);
             let to = self.state(frame, to)?;
             out.stay(b, to);
         }
-        if any.accepting[any_state as usize] && ended.iter().any(|e| !e.is_empty()) {
+        if any.accepting[any_state as usize]
+            && let Some(ended) = self.end_name(frame, ended, conditions)
+        {
             let seen = if bits == 0 { 0 } else { bits.trailing_zeros() as u8 + 1 };
-            let to = self.state(frame, StateKey::Colon(ended.into(), seen))?;
+            let to = self.state(frame, StateKey::Colon(ended, seen, known != 0 || seen == 0))?;
             out.stay(b'"', to);
         }
         if elsewhere.iter().any(|e| !e.is_empty()) {
-            let child =
-                self.frame(FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true })?;
-            let start = self.state(child, StateKey::OpenKey(any_state))?;
-            let site =
-                self.site(frame, child, start, Continuation::Key(elsewhere.into()), Rc::new([]), Vec::new());
-            for b in 0..=255u8 {
-                let legal = any.next(any_state, b) != ByteDfa::DEAD;
-                if !legal || bytes.binary_search(&b).is_ok() {
-                    continue;
-                }
-                let edge = Edge::Enter { site, read: false };
-                match out.edges.last_mut() {
-                    Some((_, end, last)) if *last == edge && *end as u16 + 1 == b as u16 => *end = b,
-                    _ => out.edges.push((b, b, edge)),
-                }
-            }
+            self.leave_tries(frame, elsewhere, any_state, conditions, &bytes, out)?;
         }
         Ok(())
     }

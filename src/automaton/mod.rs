@@ -20,6 +20,7 @@ mod blame;
 mod closing;
 mod cost;
 mod counts;
+mod distinct;
 mod explore;
 mod formula;
 mod free_order;
@@ -27,6 +28,7 @@ mod keys;
 mod listing;
 pub mod machine;
 mod member;
+mod names;
 mod object;
 mod order;
 mod raw;
@@ -108,7 +110,7 @@ impl Options {
 /// but the vocabulary cannot spell any or the depth is not enough, [`ErrorKind::LimitExceeded`].
 pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
     let explored = explore::Explorer::run(ir, options)?;
-    let trimmed = trim::Trimmer::run(&explored)?;
+    let mut trimmed = trim::Trimmer::run(&explored)?;
     let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
     let document = trimmed.document();
     let need = document.need[0];
@@ -139,6 +141,10 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
             format!("every output nests {need} levels deep; the limit max_depth is {}", options.max_depth),
         ));
     }
-    let costs = cost::settle_costs(&trimmed);
+    let mut costs = cost::settle_costs(&trimmed);
+    // What is known now may make a bound of what comes before it.
+    while trimmed.narrow(&costs)? {
+        costs = cost::settle_costs(&trimmed);
+    }
     Ok(assemble::assemble(&trimmed, &costs))
 }

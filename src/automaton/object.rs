@@ -12,9 +12,15 @@
 //! orders and the names it has skipped. Which of n such tracks are left is 2^n states, so of more than
 //! [`MAX_FOLLOWED`] one that holds is followed alone ([`ObjectData::entry`]).
 //!
+//! What is judged for violating an assertion (`not`, `oneOf`, `if`) has no order of its own: if there is any such
+//! in a frame, all its entries have one shape, with one merged order, and only verdicts differ.
+//!
+//! Names that are not declared may be judged themselves (`names`), before what they name.
+//!
 //! With free key order there is no position; a register of seen keys, one bit a name, says what may
 //! still come and what is missing.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -36,6 +42,16 @@ pub(crate) struct Track {
     pub holds: Formula,
     /// Whether a name before the position was not written. Kept only where it decides what is followed.
     pub skipped: bool,
+    /// Judged frames under free key order ([`ObjectData::judged`]): the names that matter to what is
+    /// open in this state, as bits, and those of them that have been written.
+    pub known: u64,
+    pub seen: u64,
+}
+
+impl Track {
+    fn start(shape: u32, holds: Formula) -> Track {
+        Track { shape, position: 0, holds, skipped: false, known: 0, seen: 0 }
+    }
 }
 
 /// Alternatives that agree in their names and the order of these.
@@ -61,13 +77,19 @@ pub(crate) struct Shape {
 pub(crate) struct View {
     /// Place among the assertions of the shape in order of appearance.
     rank: u32,
-    /// Per position the schema of the name.
-    schemas: Vec<NodeId>,
+    /// Per position the schemas of the name.
+    schemas: Vec<Rc<[NodeId]>>,
     /// Per position, and one beyond: the first position from there on whose name is required.
     pub next_required: Vec<u32>,
     /// Per position, and one beyond: nothing from there on can violate the assertion.
     settled: Vec<bool>,
-    additional: NodeId,
+    /// Nothing undeclared can violate the assertion.
+    open: bool,
+    /// The names required, and those whose values may violate it, as bits.
+    pub required: u64,
+    typed: u64,
+    /// Those among `typed` by whose values it may be violated without all being lost.
+    telling: u64,
 }
 
 /// A key as a track sees it.
@@ -86,6 +108,13 @@ pub(crate) struct ObjectData {
     pub shapes: Vec<Shape>,
     pub tries: Tries,
     pub tracks: Vec<Track>,
+    /// What undeclared names are judged for, as [`Atom::Name`] and [`Atom::NameClass`].
+    pub conditions: Vec<Atom>,
+    /// Whether members are counted by their commas.
+    pub counts: bool,
+    /// Free key order, and something is judged that the register of seen keys cannot tell: what violates
+    /// an assertion, and how many members there are. The names that matter are part of the states.
+    pub judged: bool,
     track_ids: FxHashMap<Track, u32>,
     trie_of: FxHashMap<Track, TrieId>,
 }
@@ -121,7 +150,7 @@ const ANY: u32 = 0;
 const MAX_FOLLOWED: usize = 4;
 
 impl Explorer<'_> {
-    fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
+    pub fn object_assertion(&self, node: NodeId) -> &ObjectAssertion {
         match self.ir.node(node) {
             Node::Object(o) => o,
             other => unreachable!("object atoms name object assertions, not {other:?}"),
@@ -140,7 +169,20 @@ impl Explorer<'_> {
         data.shapes.push(Shape { names: Vec::new(), views: FxHashMap::default(), commits: false });
         let mut name_ids: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut entries = Vec::with_capacity(key.entries.len() + 1);
-        for &entry in &key.entries {
+        let negative = key.entries.iter().any(|&entry| self.is_negative(entry));
+        data.judged =
+            self.any_order() && (negative || key.entries.iter().any(|&entry| self.is_counted(entry)));
+        if negative || data.judged {
+            let nodes = self.merged_order(&key.entries);
+            let names = self.names(&nodes, &mut data, &mut name_ids);
+            let shape = self.shape(nodes, names, &name_ids, false)?;
+            data.shapes.push(shape);
+            for &entry in &key.entries {
+                let (_, f) = self.take_order(entry);
+                entries.push(vec![(data.shapes.len() as u32 - 1, f)]);
+            }
+        }
+        for &entry in &key.entries[entries.len()..] {
             let alternatives: Vec<Formula> = match self.formulas.node(entry) {
                 F::Or(list) => list.to_vec(),
                 _ => vec![entry],
@@ -168,7 +210,8 @@ impl Explorer<'_> {
             let mut tracks = Vec::with_capacity(orders.len());
             for order in orders {
                 let f = self.formulas.or(order.formulas);
-                data.shapes.push(self.shape(order.nodes, order.names, &name_ids, commits));
+                let shape = self.shape(order.nodes, order.names, &name_ids, commits)?;
+                data.shapes.push(shape);
                 tracks.push((data.shapes.len() as u32 - 1, f));
             }
             entries.push(tracks);
@@ -182,25 +225,115 @@ impl Explorer<'_> {
                 ),
             ));
         }
+        let mut asserted: Vec<(u32, NodeId)> =
+            data.shapes.iter().flat_map(|s| s.views.iter().map(|(&node, view)| (view.rank, node))).collect();
+        asserted.sort_unstable();
+        for (_, node) in asserted {
+            for pattern in self.object_assertion(node).patterns.iter() {
+                let name = self.ir.resolve(pattern.name);
+                if !data.conditions.contains(&Atom::Name { node: name, holds: true }) {
+                    data.conditions.extend([true, false].map(|holds| Atom::Name { node: name, holds }));
+                }
+            }
+        }
+        for tracks in &mut entries {
+            self.count_distinct(&mut data, tracks)?;
+        }
+        if data.judged {
+            self.find_telling(&mut data, &entries);
+        }
         self.frames[frame as usize].object = Some(data);
         let mut start = Vec::with_capacity(entries.len() + 1);
         for tracks in entries {
-            let ids = tracks.into_iter().filter_map(|(shape, f)| {
-                self.settled_track(frame, Track { shape, position: 0, holds: f, skipped: false })
-            });
+            let ids =
+                tracks.into_iter().filter_map(|(shape, f)| self.settled_track(frame, Track::start(shape, f)));
             let ids: Vec<u32> = ids.collect();
             start.push(self.object_data(frame).entry(ids));
         }
         if key.keep_false {
-            let any = self.object_data(frame).track(Track {
-                shape: ANY,
-                position: 0,
-                holds: ALWAYS,
-                skipped: false,
-            });
+            let any = self.object_data(frame).track(Track::start(ANY, ALWAYS));
             start.push([any].into());
         }
-        Ok(start.into())
+        Ok(self.forget_names(frame, start.into()))
+    }
+
+    /// Judged frames under free key order: leaves out what a name's value tells nobody. Where alternatives say the
+    /// same of a name, a value that violates one violates all, and mostly nothing is left then.
+    fn find_telling(&mut self, data: &mut ObjectData, entries: &[Vec<(u32, Formula)>]) {
+        let shape = data.shapes.last_mut().expect("the merged shape");
+        for (at, &name) in shape.names.iter().enumerate() {
+            let mut alike: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
+            for (&node, view) in &shape.views {
+                if let [schema] = view.schemas[at][..] {
+                    alike.entry(self.ir.resolve(schema)).or_default().push(node);
+                }
+            }
+            for nodes in alike.into_values() {
+                let lost = entries.iter().flatten().all(|&(_, f)| {
+                    let left = self.formulas.map(f, &mut |_, atom| match atom {
+                        Atom::Object { node, holds: true } if nodes.contains(&node) => NEVER,
+                        _ => ALWAYS,
+                    });
+                    left == NEVER
+                });
+                if lost {
+                    for node in nodes {
+                        shape.views.get_mut(&node).expect("a view").telling &= !(1 << name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judged frames under free key order: the tracks without the names that no longer matter to any of them.
+    pub fn forget_names(&mut self, frame: FrameId, tracks: Tracks) -> Tracks {
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        if !data.judged {
+            return tracks;
+        }
+        let mut known = 0;
+        for &id in tracks.iter().flatten() {
+            let track = data.tracks[id as usize];
+            let views = &data.shapes[track.shape as usize].views;
+            self.formulas.atoms(track.holds, &mut |atom| {
+                known |= match atom {
+                    Atom::Object { node, holds: true } => views[&node].required,
+                    Atom::Object { node, .. } | Atom::Overwritable { node } => {
+                        views[&node].required | views[&node].telling
+                    }
+                    Atom::Distinct { .. } => u64::MAX >> (64 - data.names.len().max(1)),
+                    _ => 0,
+                };
+            });
+        }
+        let data = self.object_data(frame);
+        let forget = |data: &mut ObjectData, id: u32| {
+            let track = data.tracks[id as usize];
+            data.track(Track { known, seen: track.seen & known, ..track })
+        };
+        let mut kept = Vec::with_capacity(tracks.len());
+        for entry in tracks.iter() {
+            let ids: Vec<u32> = entry.iter().map(|&id| forget(data, id)).collect();
+            kept.push(data.entry(ids));
+        }
+        kept.into()
+    }
+
+    /// The assertions of all entries, in one order: those that nothing is required to satisfy last.
+    fn merged_order(&self, entries: &[Formula]) -> Vec<NodeId> {
+        let (mut positive, mut nodes) = (FxHashSet::default(), Vec::new());
+        for &entry in entries {
+            self.formulas.atoms(entry, &mut |atom| {
+                if let Atom::Object { node, holds: true } = atom {
+                    positive.insert(node);
+                }
+            });
+            nodes.extend(self.order_of(entry, &[]));
+        }
+        let mut seen = FxHashSet::default();
+        nodes.retain(|&node| seen.insert(node));
+        let (first, last): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|n| positive.contains(n));
+        first.into_iter().chain(last).collect()
     }
 
     /// The names that assertions declare, in order: those merely required last.
@@ -226,50 +359,87 @@ impl Explorer<'_> {
     }
 
     fn shape(
-        &self,
+        &mut self,
         nodes: Vec<NodeId>,
         names: Vec<u32>,
         ids: &FxHashMap<Arc<str>, u32>,
         commits: bool,
-    ) -> Shape {
+    ) -> Result<Shape> {
         let position: FxHashMap<u32, u32> = names.iter().zip(0..).map(|(&name, at)| (name, at)).collect();
-        let view = |(&node, rank)| (node, self.view(node, rank, &names, ids, &position));
-        let views = nodes.iter().zip(0..).map(view).collect();
-        Shape { names, views, commits }
+        let by_id: FxHashMap<u32, &Arc<str>> = ids.iter().map(|(name, &id)| (id, name)).collect();
+        let spelled: Vec<&Arc<str>> = names.iter().map(|id| by_id[id]).collect();
+        let mut views = FxHashMap::default();
+        for (&node, rank) in nodes.iter().zip(0..) {
+            views.insert(node, self.view(node, rank, &spelled, ids, &position)?);
+        }
+        Ok(Shape { names, views, commits })
     }
 
     fn view(
-        &self,
+        &mut self,
         node: NodeId,
         rank: u32,
-        names: &[u32],
+        names: &[&Arc<str>],
         ids: &FxHashMap<Arc<str>, u32>,
         position: &FxHashMap<u32, u32>,
-    ) -> View {
-        let o = self.object_assertion(node);
+    ) -> Result<View> {
+        let ir = self.ir;
+        let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
         let n = names.len();
-        let mut schemas = vec![o.additional; n];
+        let mut own: Vec<Option<NodeId>> = vec![None; n];
         let mut required = vec![false; n];
-        for p in &o.properties {
+        for (i, p) in o.properties.iter().enumerate() {
             let at = position[&ids[&p.name]] as usize;
-            schemas[at] = p.schema;
+            if i < o.declared as usize {
+                own[at] = Some(p.schema);
+            }
             required[at] = p.required;
         }
+        let mut schemas: Vec<Rc<[NodeId]>> = Vec::with_capacity(n);
+        let plain: Rc<[NodeId]> = [o.additional].into();
+        for (name, own) in names.iter().zip(own) {
+            let mut all: Vec<NodeId> = own.into_iter().collect();
+            let mut additional = all.is_empty();
+            for pattern in &o.patterns {
+                if self.name_satisfies(pattern.name, name)? {
+                    all.push(pattern.schema);
+                    additional = false;
+                }
+            }
+            schemas.push(if additional { plain.clone() } else { all.into() });
+        }
+        let is_true = |id: NodeId| ir.resolve(id) == TRUE;
+        let open = is_true(o.additional) && o.patterns.iter().all(|p| is_true(p.schema));
         let mut next_required = vec![u32::MAX; n + 1];
-        let mut settled = vec![self.ir.resolve(o.additional) == TRUE; n + 1];
+        let mut settled = vec![open; n + 1];
         for at in (0..n).rev() {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
-            settled[at] = settled[at + 1] && !required[at] && self.ir.resolve(schemas[at]) == TRUE;
+            settled[at] = settled[at + 1] && !required[at] && schemas[at].iter().all(|&s| is_true(s));
         }
-        View { rank, schemas, next_required, settled, additional: o.additional }
+        let bits = |which: &dyn Fn(usize) -> bool| -> u64 {
+            let ids = names.iter().enumerate().filter(|&(at, _)| which(at)).map(|(_, name)| ids[*name]);
+            ids.map(|id| 1u64.checked_shl(id).unwrap_or(0)).fold(0, |all, bit| all | bit)
+        };
+        let typed = bits(&|at| !schemas[at].iter().all(|&s| is_true(s)));
+        let required = bits(&|at| required[at]);
+        Ok(View { rank, schemas, next_required, settled, open, required, typed, telling: typed })
     }
 
     /// The track with assertions dropped that nothing can violate any more; `None` if it cannot hold.
-    fn settled_track(&mut self, frame: FrameId, mut track: Track) -> Option<u32> {
+    pub fn settled_track(&mut self, frame: FrameId, mut track: Track) -> Option<u32> {
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let shape = &data.shapes[track.shape as usize];
+        let settled = |node: NodeId, holds: bool| {
+            let view = &shape.views[&node];
+            if data.judged {
+                let names = view.required | if holds { view.typed } else { view.telling };
+                view.open && names & !track.seen == 0
+            } else {
+                view.settled[track.position as usize]
+            }
+        };
         track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
-            Atom::Object(node) if shape.views[&node].settled[track.position as usize] => ALWAYS,
+            Atom::Object { node, holds } if settled(node, holds) => holds.into(),
             other => formulas.atom(other),
         });
         (track.holds != NEVER).then(|| self.object_data(frame).track(track))
@@ -285,29 +455,64 @@ impl Explorer<'_> {
             NextKey::Declared(at) => (track.position, at),
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
+        let bit = match key {
+            NextKey::Declared(at) if data.judged => track.known & 1 << shape.names[at as usize],
+            _ => 0,
+        };
+        if track.seen & bit != 0 {
+            return Ok(None);
+        }
         let commits = shape.commits;
-        let mut nodes = self.asserted(&[track.holds]);
-        nodes.sort_unstable_by_key(|node| shape.views[node].rank);
-        // Per assertion the schema of the value, if nothing required was skipped.
-        let schemas: Vec<(NodeId, Option<NodeId>)> = nodes
+        let (mut judged, mut distinct) = (Vec::new(), Vec::new());
+        for atom in self.asserted(&[track.holds]) {
+            match atom {
+                Atom::Object { node, holds } => judged.push((atom, node, holds)),
+                Atom::Overwritable { node } => judged.push((atom, node, false)),
+                _ => distinct.push(atom),
+            }
+        }
+        judged.sort_unstable_by_key(|&(_, node, holds)| (shape.views[&node].rank, !holds));
+        // Per assertion whether something required was skipped, and the schemas of a declared value.
+        let schemas: Vec<(bool, Option<Rc<[NodeId]>>)> = judged
             .iter()
-            .map(|&node| {
-                let view = &shape.views[&node];
-                let schema = match key {
-                    _ if view.next_required[from as usize] < to => None,
-                    NextKey::Declared(at) => Some(view.schemas[at as usize]),
-                    NextKey::Open => Some(view.additional),
+            .map(|(_, node, _)| {
+                let view = &shape.views[node];
+                let schemas = match key {
+                    NextKey::Declared(at) => Some(view.schemas[at as usize].clone()),
+                    NextKey::Open => None,
                 };
-                (node, schema)
+                (view.next_required[from as usize] < to, schemas)
             })
             .collect();
         let (mut after, mut order) = (FxHashMap::default(), Vec::new());
-        for (node, schema) in schemas {
-            let f = schema.map_or(Ok(NEVER), |schema| self.awaiting(Atom::Object(node), schema))?;
-            after.insert(node, f);
-            if let Some(schema) = schema.filter(|_| nodes.len() > 1) {
-                order.extend_from_slice(&self.objects(schema));
+        for atom in distinct {
+            after.insert(atom, self.name_counted(atom, key == NextKey::Open));
+        }
+        for (&(atom, node, holds), (missed, schemas)) in judged.iter().zip(schemas) {
+            if missed {
+                after.insert(atom, (!holds).into());
+                continue;
             }
+            let verdict = match &schemas {
+                Some(schemas) => {
+                    let values: Result<Vec<Formula>> =
+                        schemas.iter().map(|&schema| self.value(schema, holds)).collect();
+                    let value = if holds { self.formulas.and(values?) } else { self.formulas.or(values?) };
+                    self.verdict_of(value)
+                }
+                None => self.open_member(node, holds)?,
+            };
+            if judged.len() > 1 || schemas.as_ref().is_none_or(|s| s.len() > 1) {
+                let ir = self.ir;
+                let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
+                let undeclared = o.patterns.iter().map(|p| p.schema).chain([o.additional]).collect();
+                for &schema in schemas.unwrap_or(undeclared).iter() {
+                    order.extend_from_slice(&self.objects(schema));
+                }
+            }
+            // A declared name is written once; any other may be what is written over.
+            let now = if key == NextKey::Open { Atom::Object { node, holds } } else { atom };
+            after.insert(atom, self.awaiting(now, holds, verdict));
         }
         let holds = self.with_asserted(track.holds, &after);
         let position = match key {
@@ -318,7 +523,8 @@ impl Explorer<'_> {
         let grouped = self.group(holds);
         let holds = self.order_verdicts(grouped, order);
         let skipped = track.skipped || commits && from < to;
-        Ok(self.settled_track(frame, Track { shape: track.shape, position, holds, skipped }))
+        let seen = track.seen | bit;
+        Ok(self.settled_track(frame, Track { position, holds, skipped, seen, ..track }))
     }
 
     /// The trie of keys that may come next on a track.
@@ -357,8 +563,10 @@ impl Explorer<'_> {
             let shape = &data.shapes[last.shape as usize];
             let (views, skipped) = (&shape.views, shape.commits);
             let holds = self.formulas.map(last.holds, &mut |formulas, atom| match atom {
-                Atom::Object(node) if views[&node].next_required[last.position as usize] == last.position => {
-                    NEVER
+                Atom::Object { node, holds }
+                    if views[&node].next_required[last.position as usize] == last.position =>
+                {
+                    (!holds).into()
                 }
                 other => formulas.atom(other),
             });
@@ -433,7 +641,8 @@ impl Explorer<'_> {
             let ids: Vec<u32> = merged.into_iter().map(|t| data.track(t)).collect();
             result.push(data.entry(ids));
         }
-        result.iter().any(|entry| !entry.is_empty()).then(|| result.into())
+        let any = result.iter().any(|entry| !entry.is_empty());
+        any.then(|| self.forget_names(frame, result.into()))
     }
 }
 

@@ -31,7 +31,8 @@ impl Explorer<'_> {
                 continue;
             }
             match self.ir.node(id) {
-                Node::And(list) | Node::Or(list) => todo.extend(list.iter().rev()),
+                Node::And(list) | Node::Or(list) | Node::One(list) => todo.extend(list.iter().rev()),
+                Node::Not(of) => todo.push(*of),
                 Node::Object(_) => found.push(id),
                 _ => {}
             }
@@ -78,13 +79,13 @@ impl Explorer<'_> {
     }
 
     /// The object assertions of a formula, in the order that it or one of the `outer` marks says.
-    fn order_of(&self, f: Formula, outer: &[u32]) -> Vec<NodeId> {
+    pub fn order_of(&self, f: Formula, outer: &[u32]) -> Vec<NodeId> {
         let (mut nodes, mut marks) = (Vec::new(), outer.to_vec());
         let mut seen = FxHashSet::default();
         self.formulas.atoms(f, &mut |atom| match atom {
             Atom::Ordered(id) => marks.push(id),
-            Atom::Object(node) if seen.insert(node) => nodes.push(node),
-            Atom::Leaf(node) if matches!(self.ir.node(node), Node::Object(_)) && seen.insert(node) => {
+            Atom::Object { node, .. } if seen.insert(node) => nodes.push(node),
+            Atom::Leaf { node, .. } if matches!(self.ir.node(node), Node::Object(_)) && seen.insert(node) => {
                 nodes.push(node);
             }
             _ => {}
@@ -182,8 +183,12 @@ pub(crate) fn appearance(ir: &Ir) -> Rc<[u32]> {
         order[id.0 as usize] = next;
         next += 1;
         let parts: Vec<NodeId> = match ir.node(id) {
-            Node::And(list) | Node::Or(list) => list.to_vec(),
-            Node::Object(o) => o.properties.iter().map(|p| p.schema).chain([o.additional]).collect(),
+            Node::And(list) | Node::Or(list) | Node::One(list) => list.to_vec(),
+            Node::Not(of) | Node::Contains(of, _) => vec![*of],
+            Node::Object(o) => {
+                let patterns = o.patterns.iter().map(|p| p.schema);
+                o.properties.iter().map(|p| p.schema).chain(patterns).chain([o.additional]).collect()
+            }
             Node::Array(a) => a.prefix.iter().copied().chain([a.rest]).collect(),
             _ => Vec::new(),
         };

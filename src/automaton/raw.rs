@@ -23,18 +23,33 @@ pub(crate) type RawSiteId = u32;
 /// An alternative that a formula combines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Atom {
-    /// A leaf assertion, at a value not yet begun.
-    Leaf(NodeId),
+    /// A leaf assertion that holds or does not, at a value not yet begun.
+    Leaf { node: NodeId, holds: bool },
     /// A string automaton in a state.
     String { dfa: u32, state: u32 },
     /// A number automaton in a state.
     Number { dfa: u32, state: u32 },
-    /// The number of characters or items lies in the range.
+    /// The number of characters, items or members lies in the range.
     Count(Range),
-    /// An object assertion not violated so far.
-    Object(NodeId),
-    /// An array assertion not violated so far.
-    Array(NodeId),
+    /// An object assertion not violated so far; or (`holds` is false) one that must still be.
+    Object { node: NodeId, holds: bool },
+    /// An array assertion not violated so far; or (`holds` is false) one that must still be.
+    Array { node: NodeId, holds: bool },
+    /// At least so many of the items still to come satisfy the node.
+    Least { node: NodeId, items: u32 },
+    /// At most so many of the items still to come satisfy the node.
+    Most { node: NodeId, items: u32 },
+    /// An object assertion violated by the value of the last name that is not declared: until another such
+    /// name, which may be the same, and its value.
+    Overwritable { node: NodeId },
+    /// So many names more: declared ones, or others of classes not among those `seen` (see [`super::distinct`]).
+    Distinct { more: u8, seen: u32, classes: u8 },
+    /// At most so many names more.
+    Room { more: u32 },
+    /// The key being written satisfies the node, or does not.
+    Name { node: NodeId, holds: bool },
+    /// The key being written is of this class.
+    NameClass { class: u8, classes: u8 },
     /// Asserts nothing: the order of the object assertions beside it, by its number in
     /// [`super::explore::Explorer::orders`].
     Ordered(u32),
@@ -49,6 +64,35 @@ impl Alternative for Atom {
 
     fn within(range: Range) -> Self {
         Atom::Count(range)
+    }
+
+    fn complement(self) -> Option<Self> {
+        Some(match self {
+            Atom::Leaf { node, holds } => Atom::Leaf { node, holds: !holds },
+            Atom::Object { node, holds } => Atom::Object { node, holds: !holds },
+            Atom::Array { node, holds } => Atom::Array { node, holds: !holds },
+            Atom::Name { node, holds } => Atom::Name { node, holds: !holds },
+            Atom::Least { node, items } => Atom::Most { node, items: items - 1 },
+            Atom::Most { node, items } => Atom::Least { node, items: items + 1 },
+            _ => return None,
+        })
+    }
+
+    fn implies(self, other: Self) -> bool {
+        match (self, other) {
+            (Atom::Least { node, items }, Atom::Least { node: same, items: fewer }) => {
+                node == same && items >= fewer
+            }
+            (Atom::Most { node, items }, Atom::Most { node: same, items: more }) => {
+                node == same && items <= more
+            }
+            (Atom::Room { more }, Atom::Room { more: larger }) => more <= larger,
+            (Atom::Object { node, holds: false }, Atom::Overwritable { node: same }) => node == same,
+            (Atom::Distinct { more, seen, .. }, Atom::Distinct { more: fewer, seen: same, .. }) => {
+                more >= fewer && seen == same
+            }
+            _ => false,
+        }
     }
 }
 
@@ -79,6 +123,9 @@ pub(crate) struct FrameKey {
     pub entries: Vec<Formula>,
     /// Whether a value for which every entry fails is of use to whoever enters.
     pub keep_false: bool,
+    /// A judged key that has left the tries: the state of the automaton of any key in which it is taken over,
+    /// and the bytes with which it does not go on.
+    pub from: Option<(u32, Rc<[u8]>)>,
 }
 
 /// What identifies a state within its frame.
@@ -91,6 +138,8 @@ pub(crate) enum StateKey {
     Free(u8),
     /// Restricted text: state of the any-automaton, verdicts so far.
     Text(u32, Rc<[Formula]>),
+    /// As `Text`, where a judged key is taken over: it does not end here, nor go on with these bytes.
+    NameStart(u32, Rc<[Formula]>, Rc<[u8]>),
     /// Bytes of a literal read.
     Literal(u8),
     /// Just inside `[` or `{`; `true` after the newline of indented output.
@@ -103,10 +152,11 @@ pub(crate) enum StateKey {
     ItemBreak(u32, Rc<[Formula]>),
     ObjectStart(Tracks, bool),
     /// Inside a key: state of the any-automaton, positions in the tries, bytes read (kept only for
-    /// free key order).
-    Key(u32, Rc<[Box<[KeyPosition]>]>, u32),
-    /// After a key: its continuation and its number + 1 if it is recorded as seen.
-    Colon(Tracks, u8),
+    /// free key order), and what is left of the conditions that keys are judged for.
+    Key(u32, Rc<[Box<[KeyPosition]>]>, u32, Rc<[Formula]>),
+    /// After a key: its continuation, its number + 1 if it is recorded as seen, and whether it is certain not to
+    /// have been seen before, as the state before knew.
+    Colon(Tracks, u8, bool),
     /// Indented output, after `:`.
     ColonSpace(Tracks),
     Member(Tracks),
@@ -180,6 +230,9 @@ pub(crate) struct RawFrame {
     pub callers: Vec<RawSiteId>,
     pub text: Option<Rc<TextData>>,
     pub object: Option<ObjectData>,
+    /// All states, those that a state leads to before it where no cycle forbids that: in this order what
+    /// spreads from ends to beginnings is settled in few passes.
+    pub backwards: Vec<RawId>,
 }
 
 /// What follows once an entered frame has been left.
@@ -195,6 +248,8 @@ pub(crate) enum Continuation {
     Member(Tracks),
     /// An undeclared key.
     Key(Tracks),
+    /// An undeclared key, judged for conditions by their number in the object: the tracks wait for them.
+    JudgedKey(Tracks, Rc<[(usize, Slot)]>),
 }
 
 /// Where one entry's verdict comes from.

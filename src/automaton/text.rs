@@ -48,15 +48,15 @@ impl Explorer<'_> {
                 _ => {}
             });
         }
-        let ir = self.ir;
         Ok(match key.kind {
+            Kind::OpenKey if key.from.is_none() => None,
             Kind::String if strings.is_empty() => Some(TextData { any: None, ranges: Vec::new() }),
-            Kind::String => {
-                let automata: Vec<&ByteDfa> = strings.iter().map(|&i| &*ir.strings[i as usize]).collect();
+            Kind::String | Kind::OpenKey => {
+                let automata: Vec<&ByteDfa> = strings.iter().map(|&i| &*self.strings[i as usize]).collect();
                 Some(TextData::new(pattern::canonical_any(), &automata))
             }
             Kind::Number => {
-                let automata: Vec<&ByteDfa> = numbers.iter().map(|&i| &*ir.numbers[i as usize].1).collect();
+                let automata: Vec<&ByteDfa> = numbers.iter().map(|&i| &*self.numbers[i as usize]).collect();
                 Some(TextData::new(pattern::any_number(), &automata))
             }
             _ => None,
@@ -97,7 +97,7 @@ impl Explorer<'_> {
     ) -> Result<()> {
         let data = self.frames[frame as usize].text.clone().expect("text state");
         let any = data.any.as_ref().expect("unrestricted strings have states of their own");
-        let string = self.frames[frame as usize].key.kind == Kind::String;
+        let string = self.frames[frame as usize].key.kind != Kind::Number;
         for &(lo, hi) in &data.ranges {
             let any_next = any.next(any_state, lo);
             if any_next == ByteDfa::DEAD && string {
@@ -130,11 +130,11 @@ impl Explorer<'_> {
     }
 
     /// The formula after one more byte.
-    fn read(&mut self, f: Formula, byte: u8, whole_character: bool) -> Formula {
-        let ir = self.ir;
+    pub fn read(&mut self, f: Formula, byte: u8, whole_character: bool) -> Formula {
+        let (strings, numbers) = (&self.strings, &self.numbers);
         let mut universal = Vec::new();
         let next = self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::String { dfa, state } => match ir.strings[dfa as usize].next(state, byte) {
+            Atom::String { dfa, state } => match strings[dfa as usize].next(state, byte) {
                 ByteDfa::DEAD => NEVER,
                 state => {
                     if whole_character {
@@ -143,7 +143,7 @@ impl Explorer<'_> {
                     formulas.atom(Atom::String { dfa, state })
                 }
             },
-            Atom::Number { dfa, state } => match ir.numbers[dfa as usize].1.next(state, byte) {
+            Atom::Number { dfa, state } => match numbers[dfa as usize].next(state, byte) {
                 ByteDfa::DEAD => NEVER,
                 state => formulas.atom(Atom::Number { dfa, state }),
             },
@@ -160,11 +160,11 @@ impl Explorer<'_> {
     }
 
     /// The formula when the text ends here.
-    fn ended(&mut self, f: Formula) -> Formula {
-        let ir = self.ir;
+    pub fn ended(&mut self, f: Formula) -> Formula {
+        let (strings, numbers) = (&self.strings, &self.numbers);
         self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::String { dfa, state } => ir.strings[dfa as usize].accepting[state as usize].into(),
-            Atom::Number { dfa, state } => ir.numbers[dfa as usize].1.accepting[state as usize].into(),
+            Atom::String { dfa, state } => strings[dfa as usize].accepting[state as usize].into(),
+            Atom::Number { dfa, state } => numbers[dfa as usize].accepting[state as usize].into(),
             other => formulas.atom(other),
         })
     }

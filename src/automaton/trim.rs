@@ -11,6 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::cost::{Costs, UNKNOWN, after};
 use super::counts::{Counts, INFINITY, ticking_once};
 use super::explore::Explorer;
 use super::machine::State;
@@ -94,6 +95,64 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         Ok(())
     }
 
+    /// Adds entries for outcomes that are known to be finished within some number of tokens, where no entry
+    /// is known to be. Whether any was added.
+    ///
+    /// An item of an array that must contain something is that or something else, and after something else
+    /// the same site is entered again at the same depth: a bound that allows for both has no end. With an
+    /// entry for the first outcome alone, a short budget can ask for it, and every bound is finite.
+    pub fn narrow(&mut self, costs: &[Costs]) -> Result<bool> {
+        let mut added = false;
+        for at in 0..self.reached.len() {
+            let id = self.reached[at];
+            let mut keys: Vec<(RawSiteId, usize)> = self.trims[id].entries.keys().copied().collect();
+            keys.sort_unstable();
+            for (site, region) in keys {
+                added |= self.narrow_site(id, site, region, costs)?;
+            }
+        }
+        Ok(added)
+    }
+
+    fn narrow_site(&mut self, id: TrimId, site: RawSiteId, region: usize, costs: &[Costs]) -> Result<bool> {
+        let entries = self.trims[id].entries[&(site, region)].clone();
+        let start = self.x.sites[site as usize].start;
+        let follows = |t: &Self, outcomes: &[u32]| {
+            after(t, &t.trims[id], &costs[id], site, outcomes, region).base != UNKNOWN
+        };
+        let need = |t: &Self, child: TrimId| t.trims[child].need[t.trims[child].at(start, 0)];
+        let mut known: Vec<(u8, u8)> = Vec::new();
+        for &(depth, child) in &entries {
+            let inside = costs.get(child).is_some_and(|c| c.is_known(&self.trims[child], start));
+            if inside && follows(self, &self.trims[child].useful) {
+                known.push((depth, need(self, child)));
+            }
+        }
+        let mut added = false;
+        for &(depth, child) in &entries {
+            let deep = need(self, child);
+            if known.iter().any(|k| k.0 <= depth && k.1 <= deep) {
+                continue;
+            }
+            let useful = &self.trims[child].useful;
+            let cheap: Vec<u32> = useful.iter().copied().filter(|&o| follows(self, &[o])).collect();
+            if cheap.is_empty() || cheap == *useful {
+                continue;
+            }
+            let narrow = self.trim(self.x.sites[site as usize].child, cheap)?;
+            let reached = self.reached.len();
+            self.reach(narrow);
+            self.enter_from(reached)?;
+            known.push((depth, need(self, narrow)));
+            let list = self.trims[id].entries.get_mut(&(site, region)).expect("looked at above");
+            if !list.contains(&(depth, narrow)) {
+                list.insert(0, (depth, narrow));
+                added = true;
+            }
+        }
+        Ok(added)
+    }
+
     fn reach(&mut self, id: TrimId) {
         if !std::mem::replace(&mut self.trims[id].is_reached, true) {
             self.reached.push(id);
@@ -151,13 +210,14 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let mut names = vec![0u64; f.states.len()];
         loop {
             let mut changed = false;
-            for (s, state) in f.states.iter().enumerate().rev() {
+            for &s in &f.backwards {
+                let (s, state) = (s as usize, &f.states[s as usize]);
                 let mut here = names[s];
                 for &(.., edge) in &state.edges {
                     let Edge::Stay { to, space: false, .. } = edge else { continue };
                     here |= match f.states[to as usize].key {
                         _ if !live[to as usize] => 0,
-                        StateKey::Colon(_, seen @ 1..) => 1 << (seen - 1),
+                        StateKey::Colon(_, seen @ 1.., _) => 1 << (seen - 1),
                         StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(..) => {
                             names[to as usize]
                         }
@@ -187,10 +247,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 || exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !can == 0)
         };
         let mut live = vec![false; f.states.len()];
-        // Successors mostly come after their predecessors: few passes from the back settle it.
         loop {
             let mut changed = false;
-            for (s, state) in f.states.iter().enumerate().rev() {
+            for &s in &f.backwards {
+                let (s, state) = (s as usize, &f.states[s as usize]);
                 let leads_on = |edge: Edge| match edge {
                     Edge::Dead => false,
                     Edge::Stay { to, space, .. } => !space && live[to as usize],
@@ -354,12 +414,13 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let spelled = |lo: u8, hi: u8| (lo..=hi).any(|b| spellable[b as usize]);
         let mut need = vec![NEVER; trim.need.len()];
         let members = self.member_needs(trim);
+        let naming = super::free_order::naming(self, trim);
         // The needs at one count of a region, given those that a tick leads to.
         let settle = |region: usize, ticked: &dyn Fn(RawId) -> u8| {
             let mut level = vec![NEVER; f.states.len()];
             loop {
                 let mut changed = false;
-                for s in (0..f.states.len() as RawId).rev() {
+                for &s in &f.backwards {
                     if !trim.is_live(s, region) || level[s as usize] == 0 {
                         continue;
                     }
@@ -369,13 +430,24 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                         best = 0;
                     }
                     let default = [(0, 0, state.default)];
+                    // A name that may be taken is as deep as the deepest of its like.
+                    let mut deepest = naming.as_ref().and_then(|n| n.unsure(s)).map(|_| 0);
                     for (i, &(lo, hi, edge)) in state.edges.iter().chain(&default).enumerate() {
                         let is_default = i == state.edges.len();
                         match edge {
                             Edge::Dead => {}
                             Edge::Stay { to, tick, space } => {
-                                if !space && spelled(lo, hi) {
-                                    best = best.min(if tick { ticked(to) } else { level[to as usize] });
+                                if space || naming.as_ref().is_some_and(|n| !n.counts(trim, f, s, to)) {
+                                    continue;
+                                }
+                                let next = match spelled(lo, hi) {
+                                    true if tick => ticked(to),
+                                    true => level[to as usize],
+                                    false => NEVER,
+                                };
+                                match &mut deepest {
+                                    Some(deepest) => *deepest = next.max(*deepest),
+                                    None => best = best.min(next),
                                 }
                             }
                             Edge::Enter { site, read } => {
@@ -400,6 +472,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                             }
                         }
                     }
+                    best = best.min(deepest.unwrap_or(NEVER));
                     changed |= best < level[s as usize];
                     level[s as usize] = best;
                 }
@@ -450,7 +523,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let (Some(data), true) = (&f.object, self.x.any_order()) else { return needs };
         let spellable = &self.x.options.spellable;
         for (s, state) in f.states.iter().enumerate() {
-            let StateKey::Colon(_, seen @ 1..) = state.key else { continue };
+            let StateKey::Colon(_, seen @ 1.., _) = state.key else { continue };
             let name = seen as usize - 1;
             let spelled = data.names[name].1.iter().all(|&b| spellable[b as usize]);
             if !trim.is_live(s as RawId, 0) {

@@ -5,45 +5,49 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::explore::Explorer;
-use super::formula::{ALWAYS, Formula, NEVER, Node as F};
+use super::formula::{Formula, NEVER, Node as F, Pair};
 use super::raw::*;
 use crate::error::Result;
 use crate::ir::NodeId;
 
 impl Explorer<'_> {
-    /// The object or array assertions that formulas combine, in order of appearance.
-    pub fn asserted(&self, formulas: &[Formula]) -> Vec<NodeId> {
-        let (mut nodes, mut seen) = (Vec::new(), FxHashSet::default());
+    /// What formulas say of members or items still to come, in order of appearance.
+    pub fn asserted(&self, formulas: &[Formula]) -> Vec<Atom> {
+        let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
         for &f in formulas {
             self.formulas.atoms(f, &mut |atom| {
-                if let Atom::Object(node) | Atom::Array(node) = atom
-                    && seen.insert(node)
-                {
-                    nodes.push(node);
+                if is_asserted(atom) && seen.insert(atom) {
+                    found.push(atom);
                 }
             });
         }
-        nodes
+        found
     }
 
-    /// What becomes of an assertion of which the value that comes next must satisfy a schema.
-    pub fn awaiting(&mut self, assertion: Atom, schema: NodeId) -> Result<Formula> {
-        let atom = self.formulas.atom(assertion);
-        Ok(match self.value(schema, 0)? {
-            NEVER => NEVER,
-            ALWAYS => atom,
-            f => {
-                let verdict = self.formulas.atom(Atom::Verdict(f));
-                self.formulas.and([atom, verdict])
-            }
-        })
+    /// That the value to come satisfies a node, or does not.
+    pub fn verdict(&mut self, node: NodeId, holds: bool) -> Result<Formula> {
+        let f = self.value(node, holds)?;
+        Ok(self.verdict_of(f))
     }
 
-    /// The formula with its object or array assertions replaced.
-    pub fn with_asserted(&mut self, f: Formula, after: &FxHashMap<NodeId, Formula>) -> Formula {
-        self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::Object(node) | Atom::Array(node) => after[&node],
-            other => formulas.atom(other),
+    /// That the value to come satisfies a formula over leaves.
+    pub fn verdict_of(&mut self, f: Formula) -> Formula {
+        match f.constant() {
+            Some(b) => b.into(),
+            None => self.formulas.atom(Atom::Verdict(f)),
+        }
+    }
+
+    /// What becomes of an assertion that holds (or is violated) if it did before and (or) a verdict does.
+    pub fn awaiting(&mut self, assertion: Atom, holds: bool, verdict: Formula) -> Formula {
+        let before = self.formulas.atom(assertion);
+        if holds { self.formulas.and([before, verdict]) } else { self.formulas.or([before, verdict]) }
+    }
+
+    /// The formula with what it says of members or items replaced.
+    pub fn with_asserted(&mut self, f: Formula, after: &FxHashMap<Atom, Formula>) -> Formula {
+        self.formulas.map(f, &mut |formulas, atom| {
+            if is_asserted(atom) { after[&atom] } else { formulas.atom(atom) }
         })
     }
 
@@ -76,6 +80,14 @@ impl Explorer<'_> {
         let (list, conjunction) = match self.formulas.node(f) {
             F::And(list) => (list.clone(), true),
             F::Or(list) => (list.clone(), false),
+            F::One(pairs, wanted) => {
+                let (pairs, wanted) = (pairs.clone(), *wanted);
+                let grouped: Vec<Pair> = pairs
+                    .iter()
+                    .map(|&(a, b)| (self.group_memo(a, memo), self.group_memo(b, memo)))
+                    .collect();
+                return self.formulas.one(grouped, wanted);
+            }
             _ => return f,
         };
         if let Some(&known) = memo.get(&f) {
@@ -114,5 +126,14 @@ impl Explorer<'_> {
             });
         }
         asked.into()
+    }
+}
+
+fn is_asserted(atom: Atom) -> bool {
+    match atom {
+        Atom::Object { .. } | Atom::Overwritable { .. } => true,
+        Atom::Distinct { .. } | Atom::Room { .. } => true,
+        Atom::Array { .. } | Atom::Least { .. } | Atom::Most { .. } => true,
+        _ => false,
     }
 }

@@ -11,7 +11,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{ArrayAssertion, FALSE, Ir, Node, NodeId, ObjectAssertion, Property, Range, TRUE, TypeSet};
+use super::{
+    ArrayAssertion, FALSE, Ir, NamePattern, Node, NodeId, ObjectAssertion, Property, Range, TRUE, TypeSet,
+};
 use crate::pattern::{self, ByteDfa, NumberSpec};
 
 /// Builds an [`Ir`] bottom-up: operands first, then the node that holds them.
@@ -22,11 +24,11 @@ pub struct IrBuilder {
     nodes: Vec<Node>,
     pointers: Vec<Arc<str>>,
     /// Per node, the types a value that satisfies it can have (an upper bound).
-    types: Vec<TypeSet>,
+    pub(super) types: Vec<TypeSet>,
     ids: HashMap<Node, NodeId>,
-    strings: Vec<Arc<ByteDfa>>,
-    string_ids: HashMap<Arc<ByteDfa>, u32>,
-    numbers: Vec<(NumberSpec, Arc<ByteDfa>)>,
+    pub(super) strings: Vec<(Arc<ByteDfa>, Option<Arc<ByteDfa>>)>,
+    string_ids: HashMap<(Arc<ByteDfa>, Option<Arc<ByteDfa>>), u32>,
+    pub(super) numbers: Vec<(NumberSpec, Arc<ByteDfa>)>,
     number_ids: HashMap<Arc<ByteDfa>, u32>,
     place: Arc<str>,
 }
@@ -95,7 +97,7 @@ impl IrBuilder {
             Node::Type(types) => *types,
             Node::False => TypeSet::NONE,
             Node::And(ids) => of(ids).into_iter().fold(TypeSet::ALL, TypeSet::intersection),
-            Node::Or(ids) => of(ids).into_iter().fold(TypeSet::NONE, TypeSet::union),
+            Node::Or(ids) | Node::One(ids) => of(ids).into_iter().fold(TypeSet::NONE, TypeSet::union),
             _ => TypeSet::ALL,
         });
         self.nodes.push(node);
@@ -141,10 +143,20 @@ impl IrBuilder {
         if pattern::is_universal(&dfa, dfa.start) {
             return TRUE;
         }
+        self.intern_string(dfa, None)
+    }
+
+    /// Strings: as [`string`](Self::string), of an automaton that accepts less than the schema does; `wider`
+    /// accepts at least what the schema does.
+    pub fn narrowed_string(&mut self, dfa: Arc<ByteDfa>, wider: Arc<ByteDfa>) -> NodeId {
+        self.intern_string(dfa, Some(wider))
+    }
+
+    fn intern_string(&mut self, dfa: Arc<ByteDfa>, wider: Option<Arc<ByteDfa>>) -> NodeId {
         let next = self.strings.len() as u32;
-        let index = *self.string_ids.entry(dfa.clone()).or_insert(next);
+        let index = *self.string_ids.entry((dfa.clone(), wider.clone())).or_insert(next);
         if index == next {
-            self.strings.push(dfa);
+            self.strings.push((dfa, wider));
         }
         self.intern(Node::String(index))
     }
@@ -167,10 +179,73 @@ impl IrBuilder {
     ///
     /// The caller sees to it that no name occurs twice.
     pub fn object(&mut self, properties: Vec<Property>, declared: u32, additional: NodeId) -> NodeId {
-        if properties.is_empty() && additional == TRUE {
+        self.object_of(properties, declared, Vec::new(), additional)
+    }
+
+    /// Objects, as [`object`](Self::object), with what applies to names by pattern.
+    pub fn object_of(
+        &mut self,
+        properties: Vec<Property>,
+        declared: u32,
+        mut patterns: Vec<NamePattern>,
+        additional: NodeId,
+    ) -> NodeId {
+        patterns.retain(|p| p.name != FALSE && (p.schema != TRUE || additional != TRUE));
+        if properties.is_empty() && patterns.is_empty() && additional == TRUE {
             return TRUE;
         }
-        self.intern(Node::Object(ObjectAssertion { properties: properties.into(), declared, additional }))
+        let (properties, patterns) = (properties.into(), patterns.into());
+        self.intern(Node::Object(ObjectAssertion { properties, declared, patterns, additional }))
+    }
+
+    /// Objects: the number of members lies in the range.
+    pub fn members(&mut self, range: Range) -> NodeId {
+        if range == Range::ANY {
+            TRUE
+        } else if range.min > range.max {
+            self.without(TypeSet::OBJECT)
+        } else {
+            self.intern(Node::Members(range))
+        }
+    }
+
+    /// Arrays: the number of items that satisfy `schema` lies in the range.
+    pub fn contains(&mut self, schema: NodeId, range: Range) -> NodeId {
+        match schema {
+            _ if range == Range::ANY => TRUE,
+            _ if range.min > range.max => self.without(TypeSet::ARRAY),
+            TRUE => self.array(Vec::new(), TRUE, range),
+            FALSE if range.min == 0 => TRUE,
+            FALSE => self.without(TypeSet::ARRAY),
+            _ => self.intern(Node::Contains(schema, range)),
+        }
+    }
+
+    /// The operand does not hold.
+    pub fn not(&mut self, id: NodeId) -> NodeId {
+        match *self.get(id) {
+            Node::True => FALSE,
+            Node::False => TRUE,
+            Node::Not(of) => of,
+            Node::Type(types) => self.without(types),
+            _ => self.intern(Node::Not(id)),
+        }
+    }
+
+    /// Exactly one of `operands`, in their order.
+    pub fn one(&mut self, operands: impl IntoIterator<Item = NodeId>) -> NodeId {
+        let mut list: Vec<NodeId> = operands.into_iter().filter(|&id| id != FALSE).collect();
+        if let Some(at) = list.iter().position(|&id| id == TRUE) {
+            list.remove(at);
+            let none: Vec<NodeId> = list.into_iter().map(|id| self.not(id)).collect();
+            return self.and(none);
+        }
+        match list[..] {
+            [] => FALSE,
+            [one] => one,
+            _ if self.are_disjoint(&list) => self.or(list),
+            _ => self.intern(Node::One(list.into())),
+        }
     }
 
     /// Arrays. Brings equal languages to one spelling: a schema `FALSE` becomes a bound on the
@@ -328,20 +403,23 @@ impl IrBuilder {
             pointers: Vec::new(),
             root: ids[root.0 as usize],
             strings: Vec::new(),
+            wider: Vec::new(),
             numbers: Vec::new(),
         };
+        let mut strings = Vec::new();
         let mut string_ids = vec![None; self.strings.len()];
         let mut number_ids = vec![None; self.numbers.len()];
         let all = self.nodes.into_iter().zip(self.pointers).zip(reached);
         for ((mut node, pointer), _) in all.filter(|(_, reached)| *reached) {
             match &mut node {
-                Node::String(i) => *i = compact(&self.strings, &mut string_ids, &mut ir.strings, *i),
+                Node::String(i) => *i = compact(&self.strings, &mut string_ids, &mut strings, *i),
                 Node::Number(i) => *i = compact(&self.numbers, &mut number_ids, &mut ir.numbers, *i),
                 _ => each_child_mut(&mut node, |c| *c = ids[c.0 as usize]),
             }
             ir.nodes.push(node);
             ir.pointers.push(pointer);
         }
+        (ir.strings, ir.wider) = strings.into_iter().unzip();
         ir
     }
 }
@@ -360,17 +438,19 @@ fn concerns(node: &Node) -> TypeSet {
         Node::Bool(_) => TypeSet::BOOLEAN,
         Node::Length(_) | Node::String(_) => TypeSet::STRING,
         Node::Number(_) => TypeSet::NUMBER,
-        Node::Object(_) => TypeSet::OBJECT,
-        Node::Array(_) => TypeSet::ARRAY,
+        Node::Object(_) | Node::Members(_) => TypeSet::OBJECT,
+        Node::Array(_) | Node::Contains(..) => TypeSet::ARRAY,
         _ => TypeSet::ALL,
     }
 }
 
 fn each_child(node: &Node, mut f: impl FnMut(NodeId)) {
     match node {
-        Node::And(ids) | Node::Or(ids) => ids.iter().for_each(|&i| f(i)),
+        Node::And(ids) | Node::Or(ids) | Node::One(ids) => ids.iter().for_each(|&i| f(i)),
+        Node::Not(of) | Node::Contains(of, _) => f(*of),
         Node::Object(o) => {
             o.properties.iter().for_each(|p| f(p.schema));
+            o.patterns.iter().for_each(|p| [p.name, p.schema].into_iter().for_each(&mut f));
             f(o.additional);
         }
         Node::Array(a) => {
@@ -379,15 +459,17 @@ fn each_child(node: &Node, mut f: impl FnMut(NodeId)) {
         }
         Node::Ref(to) => f(*to),
         Node::True | Node::False | Node::Type(_) | Node::Bool(_) => {}
-        Node::Length(_) | Node::String(_) | Node::Number(_) => {}
+        Node::Length(_) | Node::String(_) | Node::Number(_) | Node::Members(_) => {}
     }
 }
 
 fn each_child_mut(node: &mut Node, mut f: impl FnMut(&mut NodeId)) {
     match node {
-        Node::And(ids) | Node::Or(ids) => ids.iter_mut().for_each(&mut f),
+        Node::And(ids) | Node::Or(ids) | Node::One(ids) => ids.iter_mut().for_each(&mut f),
+        Node::Not(of) | Node::Contains(of, _) => f(of),
         Node::Object(o) => {
             o.properties.iter_mut().for_each(|p| f(&mut p.schema));
+            o.patterns.iter_mut().for_each(|p| [&mut p.name, &mut p.schema].into_iter().for_each(&mut f));
             f(&mut o.additional);
         }
         Node::Array(a) => {
@@ -396,7 +478,7 @@ fn each_child_mut(node: &mut Node, mut f: impl FnMut(&mut NodeId)) {
         }
         Node::Ref(to) => f(to),
         Node::True | Node::False | Node::Type(_) | Node::Bool(_) => {}
-        Node::Length(_) | Node::String(_) | Node::Number(_) => {}
+        Node::Length(_) | Node::String(_) | Node::Number(_) | Node::Members(_) => {}
     }
 }
 

@@ -49,6 +49,10 @@ impl fmt::Display for Listed<'_> {
             Node::False => f.write_str("false"),
             Node::And(ids) => ids.iter().try_fold(f.write_str("and")?, |(), i| write!(f, " n{}", i.0)),
             Node::Or(ids) => ids.iter().try_fold(f.write_str("or")?, |(), i| write!(f, " n{}", i.0)),
+            Node::Not(of) => write!(f, "not n{}", of.0),
+            Node::One(ids) => ids.iter().try_fold(f.write_str("one")?, |(), i| write!(f, " n{}", i.0)),
+            Node::Members(range) => write!(f, "members {range}"),
+            Node::Contains(of, range) => write!(f, "contains n{} {range}", of.0),
             Node::Type(types) => write!(f, "{types}"),
             Node::Bool(value) => write!(f, "bool {value}"),
             Node::Length(range) => write!(f, "length {range}"),
@@ -110,6 +114,7 @@ impl fmt::Display for ObjectAssertion {
             let required = if p.required { "!" } else { "" };
             write!(f, " {:?}{required}: n{},", p.name, p.schema.0)?;
         }
+        self.patterns.iter().try_for_each(|p| write!(f, " ~n{}: n{},", p.name.0, p.schema.0))?;
         write!(f, " *: n{}", self.additional.0)
     }
 }

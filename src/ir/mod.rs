@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::pattern::{ByteDfa, NumberSpec};
 
 mod arena;
+mod disjoint;
 mod dump;
 pub use arena::IrBuilder;
 
@@ -86,6 +87,10 @@ pub enum Node {
     /// At least one operand holds. At least two, none of them `True`, `False` or `Or`; in schema
     /// order without repeats.
     Or(Box<[NodeId]>),
+    /// The operand does not hold.
+    Not(NodeId),
+    /// Exactly one of the operands holds. At least two; repeats count.
+    One(Box<[NodeId]>),
     /// The value's type is in the set. Never empty and never all.
     Type(TypeSet),
     /// The value is exactly this `true` or `false`; other types are accepted.
@@ -99,8 +104,12 @@ pub enum Node {
     Number(u32),
     /// Objects.
     Object(ObjectAssertion),
+    /// Objects: the number of members lies in the range.
+    Members(Range),
     /// Arrays.
     Array(ArrayAssertion),
+    /// Arrays: the number of items that satisfy a schema lies in the range.
+    Contains(NodeId, Range),
     /// Stands for another node while a recursive reference is being built, and afterwards where
     /// the reference really is recursive. Resolve with [`Ir::resolve`]: an operand or a child that is
     /// a `Ref` may stand for any node, `True`, `False` and `And` among them.
@@ -126,7 +135,7 @@ impl Range {
     }
 }
 
-/// `properties`, `required` and `additionalProperties` of one schema object.
+/// `properties`, `required`, `patternProperties` and `additionalProperties` of one schema object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectAssertion {
     /// Declared properties in the schema's order, then names that occur only in `required` (their
@@ -134,8 +143,20 @@ pub struct ObjectAssertion {
     pub properties: Box<[Property]>,
     /// How many of `properties`, from the front, are declared rather than merely required.
     pub declared: u32,
-    /// What values of undeclared names must satisfy; `FALSE` forbids undeclared names.
+    /// What else the values of names in a language must satisfy.
+    pub patterns: Box<[NamePattern]>,
+    /// What values of names that are neither declared nor in one of the languages must satisfy; `FALSE`
+    /// forbids such names.
     pub additional: NodeId,
+}
+
+/// One entry of `patternProperties`, or `propertyNames`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamePattern {
+    /// What a name, as a string, must satisfy for the entry to apply.
+    pub name: NodeId,
+    /// What the values of such names must satisfy.
+    pub schema: NodeId,
 }
 
 /// One declared (or merely required) property.
@@ -172,6 +193,9 @@ pub struct Ir {
     pub root: NodeId,
     /// Automata of [`Node::String`].
     pub strings: Vec<Arc<ByteDfa>>,
+    /// Per string automaton that accepts less than it stands for: one that accepts at least that. What
+    /// it rejects is certain not to satisfy the schema.
+    pub wider: Vec<Option<Arc<ByteDfa>>>,
     /// Automata of [`Node::Number`], each with the specification it was built from.
     pub numbers: Vec<(NumberSpec, Arc<ByteDfa>)>,
 }

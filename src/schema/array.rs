@@ -1,10 +1,10 @@
-//! `prefixItems`, `items`, `additionalItems`, `minItems` and `maxItems`.
+//! `prefixItems`, `items`, `additionalItems`, `minItems`, `maxItems`, `contains` and `uniqueItems`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::lowering::{Lowering, Types};
 use crate::error::{ErrorKind, Result};
-use crate::ir::{NodeId, Range, TRUE, TypeSet};
+use crate::ir::{FALSE, NodeId, Range, TRUE, TypeSet};
 
 impl<'a> Lowering<'a> {
     /// Pushes what the keywords for arrays assert, as one node.
@@ -42,11 +42,101 @@ impl<'a> Lowering<'a> {
                 first.push(self.child_of_list(keyword, i, schema)?);
             }
         }
+        let (listed, last) = (first.len(), rest.1);
         let rest = match rest {
             (_, None) => TRUE,
             (keyword, Some(schema)) => self.child(&[keyword], schema)?,
         };
-        all.push(self.ir.array(first, rest, range.unwrap_or(Range::ANY)));
+        let range = range.unwrap_or(Range::ANY);
+        all.push(self.ir.array(first, rest, range));
+        self.contains(map, all)?;
+        match map.get("uniqueItems") {
+            None | Some(Value::Bool(false)) => Ok(()),
+            Some(Value::Bool(true)) => {
+                let most = if rest == FALSE { range.max.min(listed as u32) } else { range.max };
+                if most > 1 { self.unique(last.filter(|_| listed == 0), all) } else { Ok(()) }
+            }
+            Some(_) => Err(self.invalid("uniqueItems", "a boolean")),
+        }
+    }
+
+    /// `contains`, with `minContains` and `maxContains`.
+    fn contains(&mut self, map: &'a Map<String, Value>, all: &mut Vec<NodeId>) -> Result<()> {
+        let Some(schema) = map.get("contains") else { return Ok(()) };
+        let least = self.count(map, "minContains")?.unwrap_or(1);
+        let most = self.count(map, "maxContains")?.unwrap_or(u32::MAX);
+        for (keyword, count) in [("minContains", least), ("maxContains", most)] {
+            if count > MAX_CONTAINS && count < u32::MAX {
+                let message = format!("items are counted one by one up to {MAX_CONTAINS}");
+                return Err(self.error_at(keyword, ErrorKind::LimitExceeded, message));
+            }
+        }
+        let node = self.child(&["contains"], schema)?;
+        all.push(
+            self.at_keyword("contains", |lowering| {
+                lowering.ir.contains(node, Range { min: least, max: most })
+            }),
+        );
         Ok(())
     }
+
+    /// `uniqueItems`, where all items are among few values: each occurs at most once.
+    fn unique(&mut self, items: Option<&'a Value>, all: &mut Vec<NodeId>) -> Result<()> {
+        let values = items.and_then(|items| self.values(items, 0));
+        match values {
+            Some(values) if values.len() <= MAX_UNIQUE => {
+                for value in values {
+                    let node = self.constant(&value, "uniqueItems")?;
+                    all.push(self.at_keyword("uniqueItems", |lowering| {
+                        lowering.ir.contains(node, Range { min: 0, max: 1 })
+                    }));
+                }
+                Ok(())
+            }
+            Some(_) => {
+                let message = format!(
+                    "\"uniqueItems\" is not enforced for items of more than {MAX_UNIQUE} values; remove it"
+                );
+                self.unsupported("uniqueItems", message)
+            }
+            None => {
+                let message = "\"uniqueItems\" is not enforced unless all items are one of a few values; list these under enum, set maxItems to 1 or remove it";
+                self.unsupported("uniqueItems", message.to_owned())
+            }
+        }
+    }
+
+    /// All values that a schema can allow, if they are few and easily told.
+    fn values(&self, schema: &Value, depth: u32) -> Option<Vec<Value>> {
+        let map = schema.as_object()?;
+        if let Some(value) = map.get("const") {
+            return Some(vec![value.clone()]);
+        }
+        if let Some(list) = map.get("enum") {
+            return list.as_array().cloned();
+        }
+        if let Some(reference) = map.get("$ref")
+            && depth < 20
+        {
+            let target = self.references.target(reference, self.scope).ok()?;
+            return self.values(self.references.targets[target].schema, depth + 1);
+        }
+        let types = map.get("type")?;
+        let list = types.as_array().map_or(std::slice::from_ref(types), Vec::as_slice);
+        let mut values = Vec::new();
+        for one in list {
+            match one.as_str()? {
+                "null" => values.push(Value::Null),
+                "boolean" => values.extend([json!(true), json!(false)]),
+                _ => return None,
+            }
+        }
+        Some(values)
+    }
 }
+
+/// Greatest count of `minContains` and `maxContains`: which is reached is part of a state.
+const MAX_CONTAINS: u32 = 256;
+
+/// Most values told apart by `uniqueItems`: which of n have been written is 2^n states.
+const MAX_UNIQUE: usize = 8;

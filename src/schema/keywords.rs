@@ -32,28 +32,18 @@ pub(super) enum Role {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holds {
     Nothing,
-    /// A list of schemas for the same value.
+    /// A schema, or a list of them, for the same value.
     InPlace,
+    /// An object of schemas for the same value.
+    InPlaceByName,
     /// A schema, or a list of them, for a child of the value.
     Child,
     /// An object of schemas for children of the value.
     Children,
 }
 
-const PLAIN: &str = "remove it";
-const ALTERNATIVES: &str = "write anyOf with alternatives that exclude each other";
-const CLOSED: &str = "declare the names under properties";
-
 fn never(_: &Value, _: &Map<String, Value>) -> bool {
     false
-}
-
-fn empty_object(value: &Value, _: &Map<String, Value>) -> bool {
-    value.as_object().is_some_and(Map::is_empty)
-}
-
-fn accepts_all(value: &Value, whole: &Map<String, Value>) -> bool {
-    *value == Value::Bool(true) || empty_object(value, whole)
 }
 
 /// The keyword of that name, or `None` for a name that is no keyword, which the standard says to
@@ -74,35 +64,14 @@ pub(super) fn keyword(name: &str, draft: Draft) -> Option<Keyword> {
         "additionalProperties" | "items" | "prefixItems" | "additionalItems" => enforced(Holds::Child),
         "anyOf" => enforced(Holds::InPlace),
 
-        "allOf" => refused(TypeSet::ALL, never, "merge its schemas into one"),
-        "oneOf" => refused(TypeSet::ALL, never, ALTERNATIVES),
-        "not" => refused(TypeSet::ALL, |v, _| *v == Value::Bool(false), PLAIN),
-        "if" => {
-            let alone = |_: &Value, m: &Map<_, _>| !m.contains_key("then") && !m.contains_key("else");
-            refused(TypeSet::ALL, alone, ALTERNATIVES)
-        }
-        "then" | "else" => refused(TypeSet::ALL, |_, m| !m.contains_key("if"), ALTERNATIVES),
-        "patternProperties" => refused(TypeSet::OBJECT, empty_object, CLOSED),
-        "propertyNames" => refused(TypeSet::OBJECT, accepts_all, CLOSED),
-        "minProperties" => {
-            refused(TypeSet::OBJECT, |v, _| v.as_f64() == Some(0.0), "list the names under required")
-        }
-        "maxProperties" => {
-            refused(TypeSet::OBJECT, never, "declare the names and set additionalProperties to false")
-        }
-        "dependencies" | "dependentRequired" | "dependentSchemas" => {
-            refused(TypeSet::OBJECT, empty_object, ALTERNATIVES)
-        }
-        "unevaluatedProperties" => refused(TypeSet::OBJECT, accepts_all, "write additionalProperties"),
+        "allOf" | "oneOf" | "not" | "if" | "then" | "else" => enforced(Holds::InPlace),
+        "dependentRequired" => enforced(Holds::Nothing),
+        "dependentSchemas" | "dependencies" => enforced(Holds::InPlaceByName),
 
-        "contains" => {
-            let idle = |_: &Value, m: &Map<String, Value>| {
-                m.get("minContains").and_then(Value::as_f64) == Some(0.0) && !m.contains_key("maxContains")
-            };
-            refused(TypeSet::ARRAY, idle, PLAIN)
-        }
-        "uniqueItems" => refused(TypeSet::ARRAY, |v, _| *v == Value::Bool(false), PLAIN),
-        "unevaluatedItems" => refused(TypeSet::ARRAY, accepts_all, "write items"),
+        "patternProperties" => enforced(Holds::Children),
+        "propertyNames" | "contains" => enforced(Holds::Child),
+        "minProperties" | "maxProperties" | "uniqueItems" => enforced(Holds::Nothing),
+        "unevaluatedProperties" | "unevaluatedItems" => enforced(Holds::Child),
 
         "extends" | "disallow" | "divisibleBy" if draft.version == Version::D3 => {
             refused(TypeSet::ALL, never, "write the schema in a later draft")
@@ -133,11 +102,13 @@ pub(super) fn subschemas(whole: &Map<String, Value>, draft: Draft) -> Vec<(&Valu
         match (holds, value) {
             (Holds::Nothing, _) => {}
             (Holds::InPlace, Value::Array(list)) => found.extend(list.iter().map(|s| (s, false))),
+            (Holds::InPlace, one) => found.push((one, false)),
+            (Holds::InPlaceByName, Value::Object(map)) => found.extend(map.values().map(|s| (s, false))),
             (Holds::Child, Value::Array(list)) => found.extend(list.iter().map(|s| (s, true))),
             (Holds::Child, one) => found.push((one, true)),
             (Holds::Children, Value::Object(map)) => found.extend(map.values().map(|s| (s, true))),
             // Ill-formed: reported when it is lowered.
-            (Holds::InPlace | Holds::Children, _) => {}
+            (Holds::InPlaceByName | Holds::Children, _) => {}
         }
     }
     found

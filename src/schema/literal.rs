@@ -35,11 +35,16 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Exactly this value.
+    pub fn constant(&mut self, value: &Value, keyword: &str) -> Result<NodeId> {
+        self.one_of_values([value], keyword)
+    }
+
     /// One of these values: an alternative for all strings, one for all numbers, one for what is left
     /// of the types, and one for each array and object.
-    fn one_of_values(
+    fn one_of_values<'v>(
         &mut self,
-        values: impl IntoIterator<Item = &'a Value>,
+        values: impl IntoIterator<Item = &'v Value>,
         keyword: &str,
     ) -> Result<NodeId> {
         let (mut strings, mut numbers, mut nested) = (Vec::new(), Vec::new(), Vec::new());
@@ -88,7 +93,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Exactly this array or object, its properties in its own order.
-    fn nested_value(&mut self, value: &'a Value, keyword: &str) -> Result<NodeId> {
+    fn nested_value(&mut self, value: &Value, keyword: &str) -> Result<NodeId> {
         match value {
             Value::Array(list) => {
                 let mut items = Vec::with_capacity(list.len());

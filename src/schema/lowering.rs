@@ -67,7 +67,7 @@ enum Built {
 }
 
 /// A leaf language by its source, so that each is compiled once.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum LeafKey {
     Pattern(String),
     Format(String),
@@ -80,12 +80,12 @@ pub(super) struct Lowering<'a> {
     pub options: &'a SchemaOptions,
     /// The draft of the schema being lowered, and the scope of its dynamic references.
     pub draft: Draft,
-    scope: ScopeId,
-    references: References<'a>,
+    pub scope: ScopeId,
+    pub references: References<'a>,
     built: Vec<Built>,
     pub ir: IrBuilder,
     /// JSON pointer of the schema being lowered.
-    path: String,
+    pub path: String,
     warnings: Vec<Warning>,
     /// What is wrong with the document; nothing is built of it any more, but the search goes on.
     problems: Vec<Error>,
@@ -117,7 +117,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The result, or `instead` with the problem noted. An error again once the search is given up.
-    fn or_problem<T>(&mut self, result: Result<T>, instead: T) -> Result<T> {
+    pub fn or_problem<T>(&mut self, result: Result<T>, instead: T) -> Result<T> {
         let error = match result {
             Ok(value) => return Ok(value),
             Err(error) if self.given_up => return Err(error),
@@ -174,17 +174,17 @@ impl<'a> Lowering<'a> {
         let types = self.or_problem(types, Types { set: TypeSet::ALL, integer: false })?;
         self.refuse_unsupported(map, types)?;
         let mut all = vec![self.ir.types(types.set)];
-        for group in [Self::string, Self::number, Self::object, Self::array, Self::literals] {
+        for group in [
+            Self::string,
+            Self::number,
+            Self::object,
+            Self::array,
+            Self::literals,
+            Self::in_place,
+            Self::unevaluated,
+        ] {
             let done = group(self, map, types, &mut all);
             self.or_problem(done, ())?;
-        }
-        for (name, value) in map {
-            let applied = match name.as_str() {
-                "$ref" | "$dynamicRef" | "$recursiveRef" => self.reference(name, value),
-                "anyOf" => self.any_of(value),
-                _ => continue,
-            };
-            all.push(self.or_problem(applied, TRUE)?);
         }
         let node = self.ir.and(all);
         let max_nodes = self.options.limits.max_nodes;
@@ -249,7 +249,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// `$ref` and its dynamic relatives.
-    fn reference(&mut self, keyword: &str, reference: &Value) -> Result<NodeId> {
+    pub fn reference(&mut self, keyword: &str, reference: &Value) -> Result<NodeId> {
         if !reference.is_string() {
             return Err(self.invalid(keyword, "a URI reference such as \"#/$defs/name\""));
         }
@@ -265,18 +265,6 @@ impl<'a> Lowering<'a> {
                 placeholder
             }
         })
-    }
-
-    /// `anyOf`.
-    fn any_of(&mut self, value: &'a Value) -> Result<NodeId> {
-        let Some(list) = value.as_array().filter(|list| !list.is_empty()) else {
-            return Err(self.invalid("anyOf", "a list of at least one schema"));
-        };
-        let mut any = Vec::with_capacity(list.len());
-        for (i, schema) in list.iter().enumerate() {
-            any.push(self.child_of_list("anyOf", i, schema)?);
-        }
-        Ok(self.ir.or(any))
     }
 
     /// A keyword whose value is a count; `2.0` is one. Counts beyond `u32::MAX` are that.

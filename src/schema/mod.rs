@@ -11,6 +11,7 @@
 //! Subschemas that nothing refers to (most of a large `$defs`) are not looked at.
 
 mod array;
+mod composition;
 mod decimal;
 mod draft;
 mod keywords;
@@ -24,6 +25,7 @@ mod reference;
 mod string;
 #[cfg(test)]
 mod tests;
+mod unevaluated;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! `properties`, `required` and `additionalProperties`.
+//! `properties`, `required`, `patternProperties`, `additionalProperties`, `propertyNames`, `minProperties` and
+//! `maxProperties`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::lowering::{Lowering, Types};
 use crate::error::Result;
-use crate::ir::{NodeId, Property, TRUE, TypeSet};
+use crate::ir::{FALSE, NamePattern, NodeId, Property, Range, TRUE, TypeSet};
 
 impl<'a> Lowering<'a> {
     /// Pushes what the keywords for objects assert, as one node.
@@ -20,6 +21,7 @@ impl<'a> Lowering<'a> {
             Some(_) => return Err(self.invalid("properties", "an object of schemas")),
         };
         let required = self.required(map)?;
+        let members = self.range(map, "minProperties", "maxProperties")?;
         if !types.set.contains(TypeSet::OBJECT) {
             return Ok(());
         }
@@ -34,6 +36,19 @@ impl<'a> Lowering<'a> {
             None => TRUE,
             Some(schema) => self.child(&["additionalProperties"], schema)?,
         };
+        let mut patterns = Vec::new();
+        match map.get("patternProperties") {
+            None => {}
+            Some(Value::Object(list)) => {
+                for (source, schema) in list {
+                    let schema = self.child(&["patternProperties", source], schema)?;
+                    let name = self.pattern_at(source, "patternProperties")?;
+                    // Without its pattern, under `lenient`, the entry applies to no name.
+                    patterns.push(NamePattern { name: name.unwrap_or(FALSE), schema });
+                }
+            }
+            Some(_) => return Err(self.invalid("patternProperties", "an object of schemas")),
+        }
         let own = properties.len() as u32;
         for name in required {
             let next = properties.len();
@@ -43,7 +58,27 @@ impl<'a> Lowering<'a> {
             }
             properties[at].required = true;
         }
-        all.push(self.ir.object(properties, own, additional));
+        let least = properties.iter().filter(|p| p.required).count();
+        let most = (additional == FALSE && patterns.is_empty()).then_some(own as usize);
+        all.push(self.ir.object_of(properties, own, patterns, additional));
+        if let Some(schema) = map.get("propertyNames") {
+            let names = self.child(&["propertyNames"], schema)?;
+            all.push(self.at_keyword("propertyNames", |lowering| {
+                let others = NamePattern { name: lowering.ir.not(names), schema: FALSE };
+                lowering.ir.object_of(Vec::new(), 0, vec![others], TRUE)
+            }));
+        }
+        if let Some(Range { mut min, mut max }) = members {
+            // What the names ensure needs no count.
+            if min as usize <= least {
+                min = 0;
+            }
+            if most.is_some_and(|most| most <= max as usize) {
+                max = u32::MAX;
+            }
+            let keyword = if min > 0 { "minProperties" } else { "maxProperties" };
+            all.push(self.at_keyword(keyword, |lowering| lowering.ir.members(Range { min, max })));
+        }
         Ok(())
     }
 

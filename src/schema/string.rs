@@ -45,6 +45,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn pattern(&mut self, source: &str) -> Result<Option<NodeId>> {
+        self.pattern_at(source, "pattern")
+    }
+
+    /// The strings that match a regular expression of `keyword`, if it can be enforced.
+    pub fn pattern_at(&mut self, source: &str, keyword: &str) -> Result<Option<NodeId>> {
         let limits = &self.options.patterns;
         let node = self.leaf(LeafKey::Pattern(source.to_owned()), |_| {
             languages::pattern(source, limits).map(Into::into)
@@ -52,9 +57,9 @@ impl<'a> Lowering<'a> {
         match node {
             Ok(node) => Ok(Some(node)),
             Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {
-                self.unsupported("pattern", e.message().to_owned()).map(|()| None)
+                self.unsupported(keyword, e.message().to_owned()).map(|()| None)
             }
-            Err(e) => Err(e.or_at(self.pointer_to("pattern"))),
+            Err(e) => Err(e.or_at(self.pointer_to(keyword))),
         }
     }
 
@@ -62,7 +67,15 @@ impl<'a> Lowering<'a> {
     /// right, but seldom what the author expects.
     fn format(&mut self, name: &str) -> Result<Option<NodeId>> {
         if let Some(dfa) = languages::format(name) {
-            return self.leaf(LeafKey::Format(name.to_owned()), |_| Ok(dfa)).map(Some);
+            let key = LeafKey::Format(name.to_owned());
+            if !self.leaves.contains_key(&key) {
+                let node = match languages::wider_format(name) {
+                    Some(wider) => self.ir.narrowed_string(dfa, wider),
+                    None => self.ir.string(dfa),
+                };
+                self.leaves.insert(key.clone(), node);
+            }
+            return Ok(Some(self.leaves[&key]));
         }
         let name = shown(&Value::from(name));
         self.warn(

@@ -15,6 +15,8 @@ pub struct Shape {
     pub depth: usize,
     /// Whether `$ref` occurs.
     pub references: bool,
+    /// Whether schemas are combined, negated and made conditional, and members and items counted.
+    pub composed: bool,
 }
 
 /// A schema; one in a few is unsatisfiable.
@@ -28,6 +30,9 @@ pub fn schema(random: &mut Random, shape: Shape) -> Value {
 }
 
 fn node(random: &mut Random, depth: usize, shape: Shape) -> Value {
+    if shape.composed && depth > 0 && random.below(3) == 0 {
+        return composed(random, depth, shape);
+    }
     let n = random.below(if depth == 0 { 6 } else { 16 });
     match n {
         0 => string(random),
@@ -64,6 +69,52 @@ fn node(random: &mut Random, depth: usize, shape: Shape) -> Value {
             schema
         }
     }
+}
+
+fn composed(random: &mut Random, depth: usize, shape: Shape) -> Value {
+    let mut schema = match random.below(5) {
+        0 | 1 => object(random, depth - 1, shape),
+        2 => array(random, depth - 1, shape),
+        _ => json!({}),
+    };
+    let node = |random: &mut Random| match random.below(4) {
+        0 => json!({"required": [NAMES[random.below(4)]]}),
+        1 => json!({"properties": {NAMES[random.below(4)]: node(random, 0, shape)}}),
+        _ => {
+            let composed = random.below(2) == 0;
+            node(random, depth - 1, Shape { composed, ..shape })
+        }
+    };
+    let list = |random: &mut Random| -> Value { (0..2 + random.below(2)).map(|_| node(random)).collect() };
+    match random.below(6) {
+        0 => schema["allOf"] = list(random),
+        1 | 2 => schema["oneOf"] = list(random),
+        3 => {
+            schema["not"] = node(random);
+            if random.below(2) == 0 {
+                schema["anyOf"] = list(random);
+            }
+        }
+        4 => {
+            schema["if"] = node(random);
+            schema["then"] = node(random);
+            if random.below(2) == 0 {
+                schema["else"] = node(random);
+            }
+        }
+        _ => {
+            let name = NAMES[random.below(4)];
+            if random.below(2) == 0 {
+                schema["dependentRequired"] = json!({name: [NAMES[random.below(4)]]});
+            } else {
+                schema["dependentSchemas"] = json!({name: node(random)});
+            }
+            if random.below(3) == 0 {
+                schema["unevaluatedProperties"] = false.into();
+            }
+        }
+    }
+    schema
 }
 
 fn string(random: &mut Random) -> Value {
@@ -104,6 +155,20 @@ fn array(random: &mut Random, depth: usize, shape: Shape) -> Value {
     if random.below(3) == 0 {
         schema["maxItems"] = (1 + random.below(3)).into();
     }
+    if shape.composed && random.below(3) == 0 {
+        schema["contains"] = node(random, 0, shape);
+        if random.below(2) == 0 {
+            schema["minContains"] = random.below(3).into();
+        }
+        if random.below(2) == 0 {
+            schema["maxContains"] = (1 + random.below(2)).into();
+        }
+    }
+    if shape.composed && random.below(6) == 0 {
+        schema["items"] = json!({"enum": ["a", 1, "ab", null]});
+        schema.as_object_mut().unwrap().remove("prefixItems");
+        schema["uniqueItems"] = true.into();
+    }
     schema
 }
 
@@ -124,6 +189,19 @@ fn object(random: &mut Random, depth: usize, shape: Shape) -> Value {
         0 | 1 => schema["additionalProperties"] = false.into(),
         2 => schema["additionalProperties"] = node(random, inner, shape),
         _ => {}
+    }
+    if shape.composed {
+        match random.below(8) {
+            0 => schema["patternProperties"] = json!({"^a": node(random, inner, shape)}),
+            1 => {
+                let (one, other) = (node(random, inner, shape), node(random, inner, shape));
+                schema["patternProperties"] = json!({"b": one, "^.?b?$": other});
+            }
+            2 => schema["propertyNames"] = json!({"maxLength": 1 + random.below(2), "pattern": "a|c"}),
+            3 => schema["minProperties"] = (1 + random.below(3)).into(),
+            4 => schema["maxProperties"] = (1 + random.below(3)).into(),
+            _ => {}
+        }
     }
     schema
 }

@@ -63,6 +63,13 @@ impl<'a> Reorder<'a> {
         let mut order: Vec<&str> = Vec::new();
         let declared = all.iter().filter_map(|s| s.get("properties")?.as_object());
         order.extend(declared.flat_map(|p| p.keys().map(String::as_str)));
+        let dependent: Vec<(&str, &'a Value)> = all
+            .iter()
+            .flat_map(|s| ["dependentRequired", "dependentSchemas", "dependencies"].map(|k| s.get(k)))
+            .filter_map(|d| d?.as_object())
+            .flat_map(|d| d.iter().map(|(name, entry)| (name.as_str(), entry)))
+            .collect();
+        order.extend(dependent.iter().map(|d| d.0));
         let constants = all.iter().flat_map(|s| {
             let one = s.get("const").into_iter();
             one.chain(s.get("enum").and_then(Value::as_array).into_iter().flatten())
@@ -70,14 +77,18 @@ impl<'a> Reorder<'a> {
         order.extend(constants.filter_map(Value::as_object).flat_map(|o| o.keys().map(String::as_str)));
         let required = all.iter().filter_map(|s| s.get("required")?.as_array()).flatten();
         order.extend(required.filter_map(Value::as_str));
+        order.extend(dependent.iter().filter_map(|d| d.1.as_array()).flatten().filter_map(Value::as_str));
         order.extend(members.keys().map(String::as_str));
         let mut result = Map::new();
         for name in order {
             let Some(value) = members.get(name).filter(|_| !result.contains_key(name)) else { continue };
             let schemas: Vec<&Value> = all
                 .iter()
-                .filter_map(|s| {
-                    s.get("properties").and_then(|p| p.get(name)).or_else(|| s.get("additionalProperties"))
+                .flat_map(|s| {
+                    let pattern = s.get("patternProperties").and_then(Value::as_object);
+                    let own = s.get("properties").and_then(|p| p.get(name));
+                    let others = own.or_else(|| s.get("additionalProperties"));
+                    others.into_iter().chain(pattern.into_iter().flat_map(Map::values))
                 })
                 .collect();
             let constant = |s: &&'a Value| s.get("const").and_then(|c| c.get(name));
@@ -101,13 +112,33 @@ impl<'a> Reorder<'a> {
         if let Some(target) = target {
             self.in_place(target, depth + 1, all);
         }
-        if let Some(list) = schema.get("anyOf").and_then(Value::as_array) {
-            for (i, alternative) in list.iter().enumerate() {
-                match self.pick {
-                    Pick::Only(n) if n % list.len() != i => {}
-                    _ => self.in_place(alternative, depth + 1, all),
+        for (keyword, value) in schema.as_object().into_iter().flatten() {
+            match (keyword.as_str(), value) {
+                ("allOf", Value::Array(list)) => {
+                    list.iter().for_each(|schema| self.in_place(schema, depth + 1, all));
                 }
+                ("anyOf" | "oneOf", Value::Array(list)) => {
+                    for (i, alternative) in list.iter().enumerate() {
+                        match self.pick {
+                            Pick::Only(n) if n % list.len() != i => {}
+                            _ => self.in_place(alternative, depth + 1, all),
+                        }
+                    }
+                }
+                ("if", condition) => {
+                    self.in_place(condition, depth + 1, all);
+                    for branch in ["then", "else"].iter().filter_map(|k| schema.get(k)) {
+                        self.in_place(branch, depth + 1, all);
+                    }
+                }
+                ("dependentSchemas" | "dependencies", Value::Object(map)) => {
+                    map.values().for_each(|schema| self.in_place(schema, depth + 1, all));
+                }
+                _ => {}
             }
+        }
+        if let Some(not) = schema.get("not") {
+            self.in_place(not, depth + 1, all);
         }
     }
 

@@ -126,7 +126,7 @@ pub fn compiled(
     spellable: Option<&[bool; 256]>,
 ) -> Vec<Compiled> {
     let mut random = Random(seed);
-    let shape = generator::Shape { depth: 2, references: true };
+    let shape = generator::Shape { depth: 2, references: true, composed: false };
     let mut schemas = chosen();
     schemas.extend((0..random_schemas).map(|_| generator::schema(&mut random, shape)));
     let mut all = Vec::new();

@@ -1,7 +1,15 @@
 use super::*;
 
-/// Atoms below 100 are free, the others are ranges of counts below 10.
+/// Atoms below 50 are free, those from 50 on their complements, the others are ranges of counts below 10.
 impl Alternative for u32 {
+    fn complement(self) -> Option<Self> {
+        (self < 100).then(|| (self + 50) % 100)
+    }
+
+    fn implies(self, _: Self) -> bool {
+        false
+    }
+
     fn range(self) -> Option<Range> {
         let digit = |n: u32| if n == 9 { u32::MAX } else { n };
         (self >= 100).then(|| Range { min: self / 10 % 10, max: digit(self % 10) })
@@ -15,7 +23,7 @@ impl Alternative for u32 {
 fn holds(f: &Formulas<u32>, formula: Formula, bits: u32, count: u32) -> bool {
     f.evaluate(formula, &mut |a| match a.range() {
         Some(r) => r.contains(count),
-        None => bits >> a & 1 == 1,
+        None => (bits >> (a % 50) & 1 == 1) == (a < 50),
     })
 }
 
@@ -86,11 +94,33 @@ fn random_formulas_keep_their_meaning() {
         for _ in 0..5 {
             let (x, y) = (below(9) as u32, below(10) as u32);
             let range = Range { min: x.min(y), max: if x.max(y) == 9 { u32::MAX } else { x.max(y) } };
-            let a = if below(2) == 0 { below(3) as u32 } else { u32::within(range) };
+            let a = if below(2) == 0 { below(3) as u32 + 50 * below(2) as u32 } else { u32::within(range) };
             let g = f.atom(a);
             known.push((g, judge(&f, g)));
         }
         for _ in 0..8 {
+            if below(3) == 0 {
+                // Pairs of free atoms and their complements, some of them restricted the same way.
+                let wanted = below(2) == 0;
+                let mut pairs = Vec::new();
+                let mut tables = Vec::new();
+                for _ in 0..2 + below(3) {
+                    let (a, b) = (below(3) as u32, below(3) as u32);
+                    let mut both = |positive: bool| {
+                        let at = |n: u32| if positive { n } else { n + 50 };
+                        let (a, b) = (f.atom(at(a)), f.atom(at(b)));
+                        if positive { f.and([a, b]) } else { f.or([a, b]) }
+                    };
+                    pairs.push((both(true), both(false)));
+                    tables.push(judge(&f, pairs[pairs.len() - 1].0));
+                }
+                let made = f.one(pairs, wanted);
+                let want: Vec<bool> =
+                    (0..8 * 12).map(|i| (tables.iter().filter(|t| t[i]).count() == 1) == wanted).collect();
+                assert_eq!(judge(&f, made), want, "{:?}", f.node(made));
+                known.push((made, want));
+                continue;
+            }
             let picked: Vec<usize> = (0..2 + below(2)).map(|_| below(known.len() as u64) as usize).collect();
             let conjunction = below(2) == 0;
             let operands: Vec<Formula> = picked.iter().map(|&i| known[i].0).collect();

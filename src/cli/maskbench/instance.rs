@@ -52,7 +52,7 @@ fn reorder(root: &Value, schemas: &[&Value], instance: &Value) -> Value {
     match instance {
         Value::Object(members) => {
             let member = |key: &String| {
-                let schemas: Vec<&Value> = all.iter().filter_map(|s| member_schema(s, key)).collect();
+                let schemas: Vec<&Value> = all.iter().flat_map(|s| member_schemas(s, key)).collect();
                 (key.clone(), reorder(root, &schemas, &members[key]))
             };
             Value::Object(key_order(&all, members).into_iter().map(member).collect())
@@ -88,21 +88,33 @@ fn collect<'a>(root: &'a Value, schema: &'a Value, left: usize, out: &mut Vec<&'
         return;
     }
     out.push(schema);
-    if let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'))
-        && let Some(target) = root.pointer(pointer)
-    {
-        collect(root, target, left - 1, out);
-    }
-    let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array());
-    let single = ["if", "then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
-    for part in lists.flatten().chain(single) {
-        collect(root, part, left - 1, out);
+    for (keyword, value) in schema.as_object().into_iter().flatten() {
+        match (keyword.as_str(), value) {
+            ("$ref", Value::String(reference)) => {
+                if let Some(target) = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) {
+                    collect(root, target, left - 1, out);
+                }
+            }
+            ("allOf" | "anyOf" | "oneOf", Value::Array(list)) => {
+                list.iter().for_each(|part| collect(root, part, left - 1, out));
+            }
+            ("if", condition) => {
+                let branches = ["then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
+                [condition].into_iter().chain(branches).for_each(|part| collect(root, part, left - 1, out));
+            }
+            ("dependentSchemas" | "dependencies", Value::Object(map)) => {
+                map.values().for_each(|part| collect(root, part, left - 1, out));
+            }
+            _ => {}
+        }
     }
 }
 
-fn member_schema<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
+fn member_schemas<'a>(schema: &'a Value, key: &str) -> Vec<&'a Value> {
     let declared = schema.get("properties").and_then(|p| p.get(key));
-    declared.or_else(|| schema.get("additionalProperties"))
+    let patterns = schema.get("patternProperties").and_then(Value::as_object);
+    let others = declared.or_else(|| schema.get("additionalProperties"));
+    others.into_iter().chain(patterns.into_iter().flat_map(Map::values)).collect()
 }
 
 fn item_schema(schema: &Value, index: usize) -> Option<&Value> {

@@ -97,6 +97,13 @@ pub(super) fn assert_well_formed(ir: &Ir) {
                     assert!(!ids[..i].contains(id), "{node:?}\n{ir:?}");
                 }
             }
+            Node::One(ids) => assert!(ids.len() >= 2 && ids.iter().all(valid), "{node:?}\n{ir:?}"),
+            Node::Not(of) => {
+                assert!(valid(of));
+                assert!(!matches!(ir.nodes[of.0 as usize], Node::True | Node::False | Node::Not(_)));
+            }
+            Node::Contains(of, range) => assert!(valid(of) && range.min <= range.max),
+            Node::Members(range) => assert!(range.min <= range.max),
             Node::Type(types) => assert!(*types != TypeSet::NONE && *types != TypeSet::ALL),
             Node::String(i) => assert!((*i as usize) < ir.strings.len()),
             Node::Number(i) => assert!((*i as usize) < ir.numbers.len()),
@@ -122,7 +129,10 @@ pub(super) fn assert_well_formed(ir: &Ir) {
             steps += 1;
             assert!(steps < 100_000, "a circle without progress through n{start}\n{ir:?}");
             match &ir.nodes[id.0 as usize] {
-                Node::And(ids) | Node::Or(ids) => todo.extend(ids.iter().filter(|i| leads_on(ir, **i))),
+                Node::And(ids) | Node::Or(ids) | Node::One(ids) => {
+                    todo.extend(ids.iter().filter(|i| leads_on(ir, **i)));
+                }
+                Node::Not(of) => todo.push(*of),
                 Node::Ref(to) => todo.push(*to),
                 _ => {}
             }
@@ -131,7 +141,7 @@ pub(super) fn assert_well_formed(ir: &Ir) {
 }
 
 fn leads_on(ir: &Ir, id: NodeId) -> bool {
-    matches!(ir.nodes[id.0 as usize], Node::And(_) | Node::Or(_) | Node::Ref(_))
+    matches!(ir.nodes[id.0 as usize], Node::And(_) | Node::Or(_) | Node::One(_) | Node::Not(_) | Node::Ref(_))
 }
 
 fn check(schema: &Value, instances: &[Value], compared: &mut usize) {

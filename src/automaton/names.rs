@@ -1,0 +1,273 @@
+//! Names that are not declared, judged by `patternProperties` and `propertyNames`.
+//!
+//! What a member must satisfy depends on its name: a track that reads an undeclared name waits for what the
+//! name satisfies ([`Atom::Name`]) as it does for the verdicts of values. While the name may still be a
+//! declared one, the conditions are followed beside the tries; a name that has left every trie is a frame
+//! of its own, with the conditions as its entries.
+
+use std::rc::Rc;
+
+use super::explore::{Expansion, Explorer};
+use super::formula::{ALWAYS, Formula, NEVER};
+use super::raw::*;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Node, NodeId, Range, TRUE};
+use crate::pattern::{self, ByteDfa};
+
+impl Explorer<'_> {
+    /// That the name being written satisfies a node, or does not.
+    fn name(&mut self, node: NodeId, holds: bool) -> Formula {
+        match self.ir.resolve(node) {
+            TRUE => holds.into(),
+            node => self.formulas.atom(Atom::Name { node, holds }),
+        }
+    }
+
+    /// What an object assertion asks of an undeclared member, or what violates it. Of a name written twice a
+    /// reader keeps the last value, so a violation by a value counts until another undeclared name is written;
+    /// one by the name itself stays.
+    pub fn open_member(&mut self, node: NodeId, holds: bool) -> Result<Formula> {
+        let ir = self.ir;
+        let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
+        let (mut parts, mut others) = (Vec::new(), Vec::new());
+        let judge = |x: &mut Self, schema: NodeId| -> Result<Formula> {
+            let verdict = x.verdict(schema, holds)?;
+            if holds || verdict.constant().is_some() {
+                return Ok(verdict);
+            }
+            let until = x.formulas.atom(Atom::Overwritable { node });
+            Ok(x.formulas.and([verdict, until]))
+        };
+        for pattern in &o.patterns {
+            let verdict = judge(self, pattern.schema)?;
+            let applies = self.name(pattern.name, !holds);
+            parts.push(if holds {
+                self.formulas.or([applies, verdict])
+            } else {
+                let applies = self.name(pattern.name, true);
+                self.formulas.and([applies, verdict])
+            });
+            others.push(self.name(pattern.name, holds));
+        }
+        others.push(judge(self, o.additional)?);
+        Ok(if holds {
+            parts.push(self.formulas.or(others));
+            self.formulas.and(parts)
+        } else {
+            parts.push(self.formulas.and(others));
+            self.formulas.or(parts)
+        })
+    }
+
+    /// Whether a declared name satisfies a node.
+    pub fn name_satisfies(&mut self, node: NodeId, name: &str) -> Result<bool> {
+        let spelled = pattern::canonical_spelling(name);
+        let mut verdicts = [false; 2];
+        for holds in [true, false] {
+            let f = self.value(node, holds)?;
+            let mut f = self.restrict(f, Kind::String)?;
+            let any = pattern::canonical_any();
+            let mut state = any.start;
+            for &b in &spelled {
+                state = any.next(state, b);
+                f = self.read_name(f, b, any.boundary[state as usize]);
+            }
+            verdicts[usize::from(holds)] = self.name_ended(f);
+        }
+        match verdicts {
+            [false, true] => Ok(true),
+            [true, false] => Ok(false),
+            _ => Err(Error::at(
+                ErrorKind::UnsupportedKeyword,
+                self.ir.pointers[node.0 as usize].to_string(),
+                format!("whether the name {name:?} satisfies this is not decided; declare it elsewhere"),
+            )),
+        }
+    }
+
+    /// A condition after one more byte of a name whose characters are not counted otherwise.
+    fn read_name(&mut self, f: Formula, byte: u8, whole_character: bool) -> Formula {
+        let f = self.read(f, byte, whole_character);
+        if !whole_character {
+            return f;
+        }
+        self.formulas.map(f, &mut |formulas, atom| match atom {
+            Atom::Count(Range { max: 0, .. }) => NEVER,
+            Atom::Count(Range { min, max }) => {
+                let left =
+                    Range { min: min.saturating_sub(1), max: if max == u32::MAX { max } else { max - 1 } };
+                if left == Range::ANY { ALWAYS } else { formulas.atom(Atom::Count(left)) }
+            }
+            other => formulas.atom(other),
+        })
+    }
+
+    /// Whether a condition holds of a name that ends here.
+    fn name_ended(&mut self, f: Formula) -> bool {
+        let f = self.ended(f);
+        self.formulas.evaluate(f, &mut |atom| match atom {
+            Atom::Count(range) => range.contains(0),
+            other => unreachable!("{other:?} is undecided at the end of a name"),
+        })
+    }
+
+    /// The conditions of a frame before the first byte of a name.
+    pub fn conditions(&mut self, frame: FrameId) -> Result<Rc<[Formula]>> {
+        let conditions = self.object_data(frame).conditions.clone();
+        let mut formulas = Vec::with_capacity(conditions.len());
+        for condition in conditions {
+            formulas.push(match condition {
+                Atom::Name { node, holds } => {
+                    let f = self.value(node, holds)?;
+                    self.restrict(f, Kind::String)?
+                }
+                Atom::NameClass { class, classes } => self.name_class(class, classes),
+                other => unreachable!("{other:?} is no condition of a name"),
+            });
+        }
+        Ok(formulas.into())
+    }
+
+    /// The conditions of a frame after one more byte of a name.
+    pub fn read_conditions(&mut self, conditions: &[Formula], byte: u8, whole: bool) -> Rc<[Formula]> {
+        conditions.iter().map(|&f| self.read_name(f, byte, whole)).collect()
+    }
+
+    /// The conditions that tracks wait for.
+    fn awaited(&self, frame: FrameId, tracks: &[Box<[u32]>]) -> Vec<usize> {
+        let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+        let mut awaited = Vec::new();
+        for &track in tracks.iter().flatten() {
+            self.formulas.atoms(data.tracks[track as usize].holds, &mut |atom| {
+                if matches!(atom, Atom::Name { .. } | Atom::NameClass { .. }) {
+                    let place = data.conditions.iter().position(|&c| c == atom);
+                    awaited.push(place.expect("every condition is known"));
+                }
+            });
+        }
+        awaited.sort_unstable();
+        awaited.dedup();
+        awaited
+    }
+
+    /// The tracks after a name that ends in this state of the conditions.
+    pub fn end_name(
+        &mut self,
+        frame: FrameId,
+        tracks: Vec<Box<[u32]>>,
+        conditions: &[Formula],
+    ) -> Option<Tracks> {
+        let awaited = self.awaited(frame, &tracks);
+        let tracks: Tracks = tracks.into();
+        if awaited.is_empty() {
+            let any = tracks.iter().any(|e| !e.is_empty());
+            return any.then(|| self.forget_names(frame, tracks));
+        }
+        let names: Vec<(usize, bool)> =
+            awaited.into_iter().map(|at| (at, self.name_ended(conditions[at]))).collect();
+        self.settle_names(frame, &tracks, &names)
+    }
+
+    /// Puts what a name satisfies into the tracks that waited for it; `None` if nothing is left.
+    pub fn settle_names(
+        &mut self,
+        frame: FrameId,
+        tracks: &Tracks,
+        names: &[(usize, bool)],
+    ) -> Option<Tracks> {
+        let mut result = Vec::with_capacity(tracks.len());
+        for entry in tracks.iter() {
+            let mut ids = Vec::with_capacity(entry.len());
+            for &id in entry.iter() {
+                let data = self.frames[frame as usize].object.as_ref().expect("object frame");
+                let (mut track, conditions) = (data.tracks[id as usize], &data.conditions);
+                track.holds = self.formulas.map(track.holds, &mut |formulas, atom| match atom {
+                    Atom::Name { .. } | Atom::NameClass { .. } => {
+                        let known = names.iter().find(|n| conditions[n.0] == atom);
+                        known.expect("every awaited condition is judged").1.into()
+                    }
+                    other => formulas.atom(other),
+                });
+                track.holds = self.group(track.holds);
+                if track.holds != NEVER {
+                    ids.extend(self.settled_track(frame, track));
+                }
+            }
+            result.push(self.object_data(frame).entry(ids));
+        }
+        let any = result.iter().any(|entry| !entry.is_empty());
+        any.then(|| self.forget_names(frame, result.into()))
+    }
+
+    /// Adds the edges of bytes that make a name an undeclared one: all but `declared`.
+    pub fn leave_tries(
+        &mut self,
+        frame: FrameId,
+        tracks: Vec<Box<[u32]>>,
+        any_state: u32,
+        conditions: &[Formula],
+        declared: &[u8],
+        out: &mut Expansion,
+    ) -> Result<()> {
+        let awaited = self.awaited(frame, &tracks);
+        let mut tracks: Tracks = tracks.into();
+        let mut entries: Vec<Formula> = Vec::new();
+        let mut slots = Vec::with_capacity(awaited.len());
+        for at in awaited {
+            let f = conditions[at];
+            let slot = match f.constant() {
+                Some(b) => Slot::Constant(b),
+                None => match entries.iter().position(|&e| e == f) {
+                    Some(i) => Slot::Outcome(i as u32),
+                    None => {
+                        entries.push(f);
+                        Slot::Outcome(entries.len() as u32 - 1)
+                    }
+                },
+            };
+            slots.push((at, slot));
+        }
+        let all = |b: bool| -> Vec<(usize, bool)> {
+            let verdict = |slot: Slot| if let Slot::Constant(c) = slot { c } else { b };
+            slots.iter().map(|&(at, slot)| (at, verdict(slot))).collect()
+        };
+        let site = if entries.is_empty() {
+            if !slots.is_empty() {
+                let Some(settled) = self.settle_names(frame, &tracks, &all(true)) else { return Ok(()) };
+                tracks = settled;
+            }
+            tracks = self.forget_names(frame, tracks);
+            let key = FrameKey { kind: Kind::OpenKey, entries, keep_false: true, from: None };
+            let child = self.frame(key)?;
+            let start = self.state(child, StateKey::OpenKey(any_state))?;
+            self.site(frame, child, start, Continuation::Key(tracks), Rc::new([]), Vec::new())
+        } else {
+            if self.settle_names(frame, &tracks, &all(true)).is_none() {
+                return Ok(());
+            }
+            let keep_false = self.settle_names(frame, &tracks, &all(false)).is_some();
+            let key = FrameKey {
+                kind: Kind::OpenKey,
+                entries,
+                keep_false,
+                from: Some((any_state, declared.into())),
+            };
+            let child = self.frame(key)?;
+            let continuation = Continuation::JudgedKey(tracks, slots.into());
+            self.site(frame, child, 0, continuation, Rc::new([]), Vec::new())
+        };
+        let any = pattern::canonical_any();
+        for b in 0..=255u8 {
+            let legal = any.next(any_state, b) != ByteDfa::DEAD;
+            if !legal || declared.binary_search(&b).is_ok() {
+                continue;
+            }
+            let edge = Edge::Enter { site, read: false };
+            match out.edges.last_mut() {
+                Some((_, end, last)) if *last == edge && *end as u16 + 1 == b as u16 => *end = b,
+                _ => out.edges.push((b, b, edge)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! Schemas that break naive constructions of composition, negation and counting.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{accepts, compile};
+use serde_json::{Map, Value, json};
+use warpgrammar::ErrorKind;
+use warpgrammar::automaton::{self, KeyOrder, Options, Whitespace};
+use warpgrammar::schema::{self, SchemaOptions};
+
+fn compact() -> Options {
+    Options { whitespace: Whitespace::Compact, ..Options::default() }
+}
+
+/// The number of states of a schema's automaton, which must be found in little time.
+fn states(schema: &Value) -> usize {
+    let start = Instant::now();
+    let lowered = schema::lower(schema, &SchemaOptions::default()).unwrap();
+    let machine = automaton::build(&lowered.ir, &compact()).unwrap_or_else(|e| panic!("{e}: {schema}"));
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?} for {schema}", start.elapsed());
+    machine.states.len()
+}
+
+/// Texts that a schema accepts, and texts that it does not.
+fn judge(schema: &Value, yes: &[&str], no: &[&str]) {
+    let g = compile(schema, &compact()).unwrap_or_else(|e| panic!("{e}: {schema}"));
+    let oracle = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+    for text in yes {
+        assert!(oracle.is_valid(&serde_json::from_str(text).unwrap()), "{text} is not valid for {schema}");
+        assert_eq!(accepts(&g, text), Ok(()), "{text} for {schema}");
+    }
+    for text in no {
+        assert!(accepts(&g, text).is_err(), "{text} for {schema}");
+    }
+}
+
+fn letters(n: u8) -> Vec<String> {
+    (0..n).map(|i| char::from(b'a' + i).to_string()).collect()
+}
+
+/// Which of the names have been seen would be 2^26 states; none or one are two a position.
+#[test]
+fn one_of_26_required_names() {
+    let of = |n: u8| {
+        let names = letters(n);
+        let properties: Map<String, Value> =
+            names.iter().map(|k| (k.clone(), json!({"type": "integer"}))).collect();
+        let one: Vec<Value> = names.iter().map(|k| json!({"required": [k]})).collect();
+        json!({"type": "object", "properties": properties, "additionalProperties": false, "oneOf": one})
+    };
+    judge(
+        &of(26),
+        &["{\"a\":1}", "{\"m\":1}", "{\"z\":1}"],
+        &["{}", "{\"a\":1,\"z\":1}", "{\"b\":1,\"c\":1}"],
+    );
+    let (small, large) = (states(&of(13)), states(&of(26)));
+    assert!(large < 5 * small && large < 2_000, "{small} and {large} states");
+}
+
+#[test]
+fn three_one_ofs_of_10_under_one_all_of() {
+    let names = letters(26);
+    let one =
+        |of: &[String]| json!({"oneOf": of.iter().map(|k| json!({"required": [k]})).collect::<Vec<_>>()});
+    let schema = json!({"type": "object", "allOf": [one(&names[..10]), one(&names[8..18]), one(&names[16..])],
+        "additionalProperties": {"type": "null"}});
+    judge(
+        &schema,
+        &[
+            "{\"a\":null,\"k\":null,\"z\":null}",
+            "{\"i\":null,\"z\":null}",
+            "{\"i\":null,\"z\":null,\"x1\":null}",
+        ],
+        &["{\"a\":null,\"k\":null}", "{\"a\":null,\"b\":null,\"k\":null,\"z\":null}", "{}"],
+    );
+    assert!(states(&schema) < 4_000);
+}
+
+#[test]
+fn one_of_12_open_objects_with_common_optional_keys() {
+    let one: Vec<Value> = (0..12)
+        .map(|i| {
+            let own = format!("own{i}");
+            json!({"properties": {"id": {"type": "string"}, "name": {"type": "string"},
+                own.clone(): {"type": "integer"}}, "required": [own]})
+        })
+        .collect();
+    let schema = json!({"type": "object", "oneOf": one});
+    judge(
+        &schema,
+        &["{\"id\":\"x\",\"own3\":1}", "{\"own11\":1}", "{\"name\":\"n\",\"own0\":7,\"else\":[]}"],
+        &["{\"id\":\"x\"}", "{\"own3\":1,\"own4\":2}", "{\"id\":1,\"own3\":1}"],
+    );
+    assert!(states(&schema) < 10_000);
+}
+
+#[test]
+fn one_of_patterns_that_overlap_at_two_sites() {
+    let one = json!({"type": "string", "oneOf": [{"pattern": "^a"}, {"pattern": "^ab"}]});
+    let schema = json!({"type": "array", "prefixItems": [one.clone(), one], "items": false, "minItems": 2});
+    judge(
+        &schema,
+        &["[\"a\",\"ac\"]", "[\"aab\",\"a\"]"],
+        &["[\"ab\",\"a\"]", "[\"a\",\"abc\"]", "[\"b\",\"a\"]", "[\"a\",\"\"]"],
+    );
+}
+
+#[test]
+fn a_negation_over_properties_in_another_order() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+        "additionalProperties": false,
+        "not": {"properties": {"b": {"const": 1}, "a": {"const": 1}}, "required": ["b", "a"]}});
+    judge(
+        &schema,
+        &["{}", "{\"a\":1}", "{\"a\":1,\"b\":2}", "{\"a\":2,\"b\":1}"],
+        &["{\"a\":1,\"b\":1}", "{\"b\":2,\"a\":2}"],
+    );
+}
+
+/// A name has one spelling, so that it cannot slip past what is said of it.
+#[test]
+fn a_name_spelled_with_escapes() {
+    let schema = json!({"type": "object", "not": {"required": ["a"]}});
+    judge(&schema, &["{\"b\":1}", "{}"], &["{\"a\":1}", "{\"\\u0061\":1}", "{\"b\":1,\"\\u0061\":1}"]);
+}
+
+#[test]
+fn constants_written_in_another_order() {
+    let schema = json!({"properties": {"b": true, "a": true}, "const": {"a": 1, "b": 2}});
+    judge(&schema, &["{\"b\":2,\"a\":1}"], &["{\"a\":1,\"b\":2}", "{\"b\":2}"]);
+    let schema = json!({"type": "object", "properties": {"b": true, "a": true},
+        "additionalProperties": false, "not": {"enum": [{"a": 1, "b": 2}, {}]}});
+    judge(&schema, &["{\"b\":2}", "{\"b\":2,\"a\":2}"], &["{}", "{\"b\":2,\"a\":1}"]);
+}
+
+/// Skipping optional names must not lead where too few are left.
+#[test]
+fn least_members_with_optional_names_skipped() {
+    let schema = json!({"type": "object", "properties": {"a": true, "b": true, "c": true, "d": true},
+        "additionalProperties": false, "minProperties": 3, "maxProperties": 3});
+    judge(
+        &schema,
+        &["{\"a\":1,\"b\":1,\"c\":1}", "{\"b\":1,\"c\":1,\"d\":1}"],
+        &["{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":1,\"c\":1,\"d\":1}"],
+    );
+    let g = compile(&schema, &compact()).unwrap();
+    let dead = accepts(&g, "{\"c\":1,\"d\":1}").unwrap_err();
+    assert_eq!(dead, 2, "c comes too late to be the first of three");
+}
+
+/// Of an array that must contain a string, anything else may follow anything else: only asking for the
+/// string ends it.
+#[test]
+fn what_must_be_contained_has_a_bound() {
+    let schema = json!({"type": "array", "contains": {"type": "string", "minLength": 3}, "minContains": 2});
+    let g = compile(&schema, &compact()).unwrap();
+    assert!(g.least_tokens() < 40, "{}", g.least_tokens());
+    let nested = json!({"$ref": "#/$defs/t", "$defs": {"t": {"type": "array",
+        "items": {"anyOf": [{"type": "integer"}, {"$ref": "#/$defs/t"}]}, "contains": {"const": 7}}}});
+    let g = compile(&nested, &compact()).unwrap();
+    assert!(g.least_tokens() < 20, "{}", g.least_tokens());
+    judge(&nested, &["[7]", "[1,7,[7]]"], &["[]", "[[7]]", "[7,[1]]"]);
+}
+
+#[test]
+fn what_is_not_written_in_every_spelling_is_not_taken_for_invalid() {
+    // 1.0 is an integer, though it is not written; an address with many labels is one.
+    let schema = json!({"type": "number", "not": {"type": "integer"}});
+    judge(&schema, &["1.5", "-0.25"], &["1", "1.0", "1e3", "0.0"]);
+    let schema = json!({"type": "string", "not": {"format": "email"}});
+    judge(&schema, &["\"a\""], &["\"a@b.c\"", "\"a@b.c.d.e.f.g.h\""]);
+}
+
+/// A base in common, and a value that tells the alternatives apart: whether one could follow is asked for
+/// all at once, and must not be taken for a contradiction.
+#[test]
+fn one_of_extensions_of_a_common_base() {
+    let one = |kind: &str| {
+        json!({"allOf": [{"$ref": "#/$defs/base"},
+        {"type": "object", "properties": {"kind": {"const": kind}}}]})
+    };
+    let schema = json!({"oneOf": [one("a"), one("b"), one("c")], "$defs": {"base": {"type": "object",
+        "properties": {"id": {"type": "string"}, "kind": {"type": "string"}}, "required": ["kind"]}}});
+    judge(&schema, &["{\"id\":\"x\",\"kind\":\"b\",\"x\":1}"], &["{\"id\":\"x\"}", "{\"kind\":\"d\"}"]);
+}
+
+#[test]
+fn unevaluated_members_and_items() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}},
+        "allOf": [{"properties": {"b": true}}],
+        "if": {"required": ["b"]}, "then": {"properties": {"c": true}}, "unevaluatedProperties": false});
+    judge(&schema, &["{\"a\":1}", "{\"a\":1,\"b\":1,\"c\":1}"], &["{\"a\":1,\"c\":1}", "{\"d\":1}"]);
+    let schema = json!({"type": "array", "prefixItems": [{"type": "integer"}], "contains": {"type": "string"},
+        "unevaluatedItems": {"type": "null"}});
+    judge(&schema, &["[1,\"a\"]", "[1,null,\"a\"]"], &["[1]", "[1,2,\"a\"]"]);
+}
+
+/// With free key order the states remember the names that matter, and the register keeps the others apart.
+#[test]
+fn compositions_in_free_order() {
+    let free = Options { key_order: KeyOrder::Any, ..compact() };
+    let one_of = json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"},
+        "n": {"type": "string"}}, "required": ["n"], "additionalProperties": false,
+        "oneOf": [{"required": ["a"]}, {"required": ["b"]}]});
+    let few = json!({"type": "object", "properties": {"a": true, "b": true, "c": true, "d": true},
+        "required": ["c"], "additionalProperties": false, "minProperties": 2, "maxProperties": 2});
+    let unless = json!({"type": "object", "properties": {"a": {"type": "integer"}},
+        "if": {"required": ["a"], "properties": {"a": {"const": 1}}}, "then": {"required": ["b"]},
+        "else": {"not": {"required": ["b"]}}});
+    let cases: [(&Value, &[&str], &[&str]); 3] = [
+        (
+            &one_of,
+            &["{\"n\":\"\",\"a\":1}", "{\"b\":1,\"n\":\"\"}"],
+            &["{\"n\":\"\"}", "{\"a\":1}", "{\"b\":1,\"a\":1,\"n\":\"\"}", "{\"a\":1,\"n\":\"\",\"a\":1}"],
+        ),
+        (
+            &few,
+            &["{\"d\":1,\"c\":1}", "{\"c\":1,\"a\":1}"],
+            &["{\"a\":1,\"b\":1}", "{\"c\":1}", "{\"c\":1,\"b\":1,\"a\":1}", "{\"c\":1,\"c\":1}"],
+        ),
+        (
+            &unless,
+            &["{\"b\":1,\"a\":1}", "{\"a\":1,\"b\":1}", "{\"a\":2}", "{\"x\":1}"],
+            &["{\"b\":1}", "{\"a\":1}", "{\"a\":2,\"b\":1}", "{\"b\":1,\"a\":2}"],
+        ),
+    ];
+    for (schema, yes, no) in cases {
+        let g = compile(schema, &free).unwrap_or_else(|e| panic!("{e}: {schema}"));
+        yes.iter().for_each(|text| assert_eq!(accepts(&g, text), Ok(()), "{text} for {schema}"));
+        no.iter().for_each(|text| assert!(accepts(&g, text).is_err(), "{text} for {schema}"));
+    }
+    // Where c is missing there is room for it, so two others are refused before the second's value.
+    let g = compile(&few, &free).unwrap();
+    assert_eq!(accepts(&g, "{\"a\":1,\"b\":1}"), Err(8));
+}
+
+/// A name that is not declared may be written twice, and its reader keeps one.
+#[test]
+fn names_written_twice() {
+    let least = json!({"type": "object", "minProperties": 2});
+    judge(&least, &["{\"a\":1,\"b\":1}"], &["{\"a\":1}", "{\"a\":1,\"a\":1}", "{\"ab\":1,\"ab\":{}}"]);
+    let violated = json!({"type": "object", "not": {"additionalProperties": {"type": "integer"}}});
+    judge(&violated, &["{\"a\":\"\"}", "{\"a\":1,\"b\":\"\"}"], &["{\"a\":1}", "{\"a\":\"\",\"a\":1}", "{}"]);
+    let g = compile(&json!({"type": "object", "minProperties": 9}), &compact());
+    assert_eq!(g.err().map(|e| e.kind()), Some(ErrorKind::LimitExceeded));
+}

@@ -63,7 +63,10 @@ WG_DEVICE const T* section_at(const GrammarView& g, u32 offset) {
     return reinterpret_cast<const T*>(g.base + offset);
 }
 
-WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) { return section_at<StateInfo>(g, g.states)[state]; }
+WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) {
+    WG_LOADS(1);
+    return section_at<StateInfo>(g, g.states)[state];
+}
 
 WG_DEVICE u64 saturating_add(u64 a, u64 b) {
     const u64 sum = a + b;
@@ -83,7 +86,9 @@ WG_DEVICE u32 action_of(const GrammarView& g, u32 row, u32 byte) {
     const u32* ranges = words + 2;
     // The first range that does not end before the byte.
     u32 low = 0, high = n;
+    WG_LOADS(1);
     while (low < high) {
+        WG_LOADS(1);
         const u32 middle = (low + high) / 2;
         if (ranges[2 * middle] >> 8 < byte) {
             low = middle + 1;
@@ -98,6 +103,7 @@ WG_DEVICE u32 action_of(const GrammarView& g, u32 row, u32 byte) {
 WG_DEVICE bool choose(const GrammarView& g, u32 first, u64 seen, u32& outcome) {
     const Choice* choices = section_at<Choice>(g, g.choices);
     for (u32 i = first;; ++i) {
+        WG_LOADS(1);
         if ((choices[i].keys & ~seen) == 0) {
             outcome = choices[i].outcome;
             return true;
@@ -126,6 +132,7 @@ struct LinearLevels {
     }
     WG_DEVICE Level pop(Config& c) {
         c.depth -= 1;
+        WG_LOADS(1);
         const Level level = c.depth < floor ? base[c.depth] : own[c.depth];
         floor = c.depth < floor ? c.depth : floor;
         c.owed -= level.cost;
@@ -165,6 +172,7 @@ struct PoolLevels {
     WG_DEVICE Level pop(Config& c) {
         c.depth -= 1;
         Level level;
+        WG_LOADS(1);
         if (c.top == WG_OWN_LEVELS) {
             level = base[c.depth];
         } else {
@@ -196,6 +204,7 @@ struct OneLevel {
     }
     WG_DEVICE Level pop(Config& c) {
         c.depth -= 1;
+        WG_LOADS(1);
         const Level level = c.depth == opened_at ? opened : c.depth < floor ? base[c.depth] : own[c.depth];
         c.owed -= level.cost;
         return level;
@@ -231,6 +240,7 @@ WG_FUNCTION Arrival arrive_extra(const GrammarView& g, u32 state, u32 extra, u32
     const Extra* extras = section_at<Extra>(g, g.extras);
     do {
         const Extra& e = extras[extra];
+        WG_LOADS(1);
         if (e.chain_to == 0 || count < e.chain_at) {
             if (e.keys != 0) {
                 const KeyInfo& keys = section_at<KeyInfo>(g, g.keys)[e.keys];
@@ -280,6 +290,7 @@ WG_DEVICE u64 ticks_cost(u32 at, u32 count, u32 per_tick, u32 tick_spaces, u64 p
 // The bound within the level of a state whose extra is not 0, which costs `cost` by itself.
 WG_FUNCTION u64 bound_extra(const GrammarView& g, u32 extra, u64 cost, u32 count, u32 spaces, u32 depth, u64 seen) {
     const Extra& e = section_at<Extra>(g, g.extras)[extra];
+    WG_LOADS(1);
     const u64 per_space = (u64)g.indent * depth;
     u64 bound = saturating_add(ticks_cost(e.cost_at, count, e.cost_per_tick, e.cost_tick_spaces, per_space),
                                cost + (u64)e.cost_spaces * per_space);
@@ -323,6 +334,7 @@ template <typename Levels>
 WG_DEVICE bool leave(const GrammarView& g, Levels& levels, Config& c, u32 outcome) {
     if (c.depth == 0) return false;
     const Level level = levels.pop(c);
+    WG_LOADS(2);
     const SiteInfo s = section_at<SiteInfo>(g, g.sites)[level.site];
     if (outcome >= s.target_count) return false;
     c.count = level.count;
@@ -363,12 +375,14 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     u32 place;
     if (depth == 0 || !levels.reserve(c, place)) return false;
     const u32 site = action & ACTION_INDEX;
+    WG_LOADS(1);
     const SiteInfo s = section_at<SiteInfo>(g, g.sites)[site];
     const Config before = c;
     const u64 per_space = (u64)g.indent * before.depth;
     bool legal = false;
     for (u32 i = s.variant_count; i-- > 0;) {
         const VariantInfo& v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
+        WG_LOADS(1);
         if (v.depth > depth) continue;
         c = before;
         const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
@@ -434,6 +448,7 @@ WG_DEVICE bool is_complete(const GrammarView& g, Levels levels, Config c) {
         const StateInfo s = state_of(g, c.state);
         if ((s.flags & STATE_ACCEPTING) != 0) return c.depth == 0;
         // A number ends where the text does.
+        WG_LOADS(1);
         const u32 action = section_at<u32>(g, g.rows)[s.row];
         const bool ends = action >> 29 == ACTION_LEAVE && (action & ACTION_FLAG) == 0;
         if (!ends || !leave(g, levels, c, action & ACTION_INDEX)) return false;

@@ -216,6 +216,7 @@ WG_FUNCTION void plan_legal(LegalShared& s, const VocabView& v) {
             if (find_segments(s, slice, false, slice.max_chars)) s.plan = PLAN_CLOSED;
         }
     }
+    if (WG_THREAD == 0) WG_COUNT(COUNT_PLANS + s.plan, 1);
     WG_SYNC();
     if (s.plan == PLAN_FREE) {
         if (WG_THREAD == 0) s.base_words = section_at<u32>(v, v.header->strings[s.sub].inside);

@@ -74,6 +74,11 @@ WG_DEVICE T& wg_static_shared() {
 #define WG_REDUCE_MIN(v) __reduce_min_sync(0xffffffffu, (u32)(v))
 #define WG_REDUCE_OR(v) __reduce_or_sync(0xffffffffu, (u32)(v))
 
+// For the emulator to count, nothing on a GPU: `n` reads of global memory, each of which waits for the one before; `n` more
+// of what `i` stands for (emulator/machine.h).
+#define WG_LOADS(n) ((void)0)
+#define WG_COUNT(i, n) ((void)0)
+
 // Orders this thread's writes before its later ones for every other block.
 #define WG_FENCE() __threadfence()
 

@@ -31,6 +31,9 @@
 #define WALK_LIST 512u
 static_assert(WALK_LIST <= WG_LIST_CAP, "a list must fit");
 
+// What the emulator counts of a walk (WG_COUNT): rounds, nodes tried, nodes found alive, sets begun, by plan.
+enum WalkCount : u32 { COUNT_ROUNDS = 0, COUNT_TRIED = 1, COUNT_LIVING = 2, COUNT_PLANS = 4 };
+
 struct Task {
     Config c;
     u32 next, end;  // nodes
@@ -77,6 +80,7 @@ WG_DEVICE WalkOf walk_of(const VocabView& v, const TrieInfo& t) {
 }
 
 WG_DEVICE TrieNode node_at(const WalkOf& w, u32 node) {
+    WG_LOADS(1);
     const wg_u4 raw = wg_load16(w.nodes + node);
     return {raw.x, raw.y, raw.z, raw.w};
 }
@@ -159,6 +163,7 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
     for (;;) {
         const u32 size = s.size;
         if (size == 0) break;
+        if (WG_THREAD == 0) WG_COUNT(COUNT_ROUNDS, 1);
         // Too many for a list: uniform, because nobody adds between these barriers.
         if (s.listing != 0 && s.count > WALK_LIST) {
             whole = false;
@@ -216,6 +221,7 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
             PoolLevels levels = {s.base, s.pool, &s.pool_used, s.pool_room, false};
             for (u32 hop = 0;; ++hop) {
                 const TrieNode n = node_at(w, node);
+                WG_COUNT(COUNT_TRIED, 1);
                 if (!wanted(w, n)) break;
                 if (!read_byte(s.g, levels, c, node_byte(n), left)) {
                     if (levels.full) {
@@ -225,6 +231,7 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
                     break;
                 }
                 const u32 here = node_tokens(n);
+                WG_COUNT(COUNT_LIVING, 1);
                 if (here != 0 && fits(s.g, c, s.budget)) {
                     // On the way to a part's tokens there may be some of another part: their bits are set twice.
                     for (u32 i = 0; i < here; ++i) emit_entry(s, w, n.first_token + i);

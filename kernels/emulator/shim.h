@@ -39,6 +39,9 @@
 #define WG_REDUCE_MIN(v) wg_emulator::reduce_min(__FILE__, __LINE__, (u32)(v))
 #define WG_REDUCE_OR(v) wg_emulator::reduce_or(__FILE__, __LINE__, (u32)(v))
 
+#define WG_LOADS(n) ((void)(wg_emulator::current->loads += (u32)(n)))
+#define WG_COUNT(i, n) ((void)(wg_emulator::current->warp->block->machine->counts[i] += (n)))
+
 // Memory is sequentially consistent here: what a fence is for cannot go wrong, nor be tested.
 #define WG_FENCE() ((void)0)
 

@@ -35,8 +35,8 @@ struct Config {
     u32 count;
     u32 spaces;
     u32 depth;
-    u32 top;  // PoolLevels only
-    u32 padding;
+    u32 top;   // PoolLevels only
+    u32 walk;  // of a walk only: what is walked (walk.cuh)
 };
 
 WG_DEVICE GrammarView view_of(u64 grammar) {
@@ -436,6 +436,13 @@ WG_DEVICE bool read_byte(const GrammarView& g, PoolLevels& levels, Config& c, u3
 }
 WG_FUNCTION bool read_byte(const GrammarView& g, LinearLevels& levels, Config& c, u32 byte, u64 left) {
     return read_inline(g, levels, c, byte, left);
+}
+// The same where it is not the inner loop.
+WG_FUNCTION bool read_apart(const GrammarView& g, PoolLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
+}
+WG_DEVICE bool read_apart(const GrammarView& g, LinearLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_byte(g, levels, c, byte, left);
 }
 WG_FUNCTION bool read_byte(const GrammarView& g, OneLevel& levels, Config& c, u32 byte, u64 left) {
     return read_inline(g, levels, c, byte, left);

@@ -33,12 +33,14 @@ static_assert(sizeof(LegalParams) == 56 + 64, "device::legal::LegalParams");
 
 struct LegalBlock {
     LegalShared legal;
-    u32 queue[WALK_THREADS];  // slot and part of long walks: part * slot_count + slot, or 0xffffffff
+    u32 queue[WALK_THREADS];  // slot and part of long walks: part * slot_count + slot
+    u32 queued;
     u32 last;
 };
 
 // Whether the walk is likely to see most of the trie. Any answer is right, if all blocks give the same.
-WG_DEVICE bool is_long(const Slot& s) {
+WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
+    const Slot& s = *slot_at(a, slot);
     if (s.status != SLOT_RUNNING || s.grammar == WG_NONE) return false;
     const GrammarView g = view_of(s.grammar);
     const StateInfo state = state_of(g, s.state);
@@ -53,10 +55,18 @@ WG_DEVICE bool is_long(const Slot& s) {
         if (row[2 + 2 * i + 1] >> 29 != ACTION_DEAD) read += bytes;
     }
     const bool reads = row[0] >> 29 == ACTION_STAY || row[0] >> 29 == ACTION_NEXT;
-    return read + (reads ? 256 - listed : 0) >= LONG_WALK_BYTES;
+    if (read + (reads ? 256 - listed : 0) < LONG_WALK_BYTES) return false;
+    // Where letters lead to a place closed under the plain characters, that place's set is nearly this one's.
+    for (u32 byte = 'K'; byte <= 'z'; byte += 'z' - 'K') {
+        Config c = place_of(s).c;
+        const Level* levels = levels_at(a, slot);
+        OneLevel one = {levels, levels, c.depth, {0, 0, 0, 0, 0}, 0xffffffffu};
+        if (read_byte(g, one, c, byte, left_after(s.budget)) && (state_of(g, c.state).slices & 1u) != 0) return false;
+    }
+    return true;
 }
 
-WG_DEVICE void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
+WG_FUNCTION void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
     WG_SYNC();
     if (WG_THREAD == 0) {
         const Slot& line = *slot_at(p.a, slot);
@@ -80,8 +90,16 @@ WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v
     u32* tickets = reinterpret_cast<u32*>(p.tickets);
     take_slot(legal, p, slot);
     plan_legal(legal, v);
+    if (legal.plan == PLAN_USUAL) {
+        // Not long after all, and nothing that could be put together from parts.
+        if (part != 0) return;
+        make_legal(legal, v, words, false);
+        if (WG_THREAD == 0) reinterpret_cast<LegalHead*>(p.heads)[slot] = {LEGAL_BITMAP, 0};
+        return;
+    }
     if (WG_THREAD == 0) {
         legal.walk.words = found;
+        legal.walk.stride = v.header->stride;
         legal.walk.listing = 0;
     }
     WG_SYNC();
@@ -125,20 +143,19 @@ WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
         const u32 items = slots * p.parts;
         for (u32 from = 0; from < items; from += WG_BLOCKS * WALK_THREADS) {
             const u32 item = from + WG_THREAD * WG_BLOCKS + WG_BLOCK;
-            const bool is = item < items && is_long(*slot_at(p.a, item % slots));
+            const bool is = item < items && is_long(p.a, item % slots);
             WG_SYNC();
-            s.queue[WG_THREAD] = is ? item : 0xffffffffu;
+            if (WG_THREAD == 0) s.queued = 0;
             WG_SYNC();
-            for (u32 i = 0; i < WALK_THREADS; ++i) {
-                const u32 next = s.queue[i];
-                if (next != 0xffffffffu) long_part(s, p, v, next % slots, next / slots);
-            }
+            if (is) s.queue[wg_atomic_add(&s.queued, 1)] = item;
+            WG_SYNC();
+            for (u32 i = 0; i < s.queued; ++i) long_part(s, p, v, s.queue[i] % slots, s.queue[i] / slots);
         }
     }
     for (u32 slot = WG_BLOCK; slot < slots; slot += WG_BLOCKS) {
-        if (p.parts > 1 && is_long(*slot_at(p.a, slot))) continue;
+        if (p.parts > 1 && is_long(p.a, slot)) continue;
         whole_slot(s, p, v, slot);
     }
 }
 
-static_assert(sizeof(LegalBlock) == 34736, "device::legal::SHARED");
+static_assert(sizeof(LegalBlock) == 38072, "device::legal::SHARED");

@@ -84,6 +84,7 @@ WG_DEVICE T& wg_static_shared() {
 
 WG_DEVICE u32 wg_atomic_add(u32* at, u32 v) { return atomicAdd(at, v); }
 WG_DEVICE u32 wg_atomic_or(u32* at, u32 v) { return atomicOr(at, v); }
+WG_DEVICE u32 wg_atomic_and(u32* at, u32 v) { return atomicAnd(at, v); }
 WG_DEVICE u32 wg_atomic_max(u32* at, u32 v) { return atomicMax(at, v); }
 WG_DEVICE u64 wg_atomic_add64(u64* at, u64 v) { return atomicAdd(at, v); }
 WG_DEVICE u32 wg_atomic_cas(u32* at, u32 expected, u32 v) { return atomicCAS(at, expected, v); }

@@ -46,11 +46,12 @@ fn kind(g: &Grammar, c: &Configuration) -> &'static str {
 }
 
 /// The places of a text, by kind.
-fn places(g: &Arc<Grammar>, vocab: &Vocabulary, text: &str) -> Vec<(&'static str, Place)> {
+fn places(g: &Arc<Grammar>, vocab: &Vocabulary, text: &str) -> Vec<(&'static str, Place, String)> {
     let mut at = Configuration::start(g);
-    let mut all = Vec::new();
+    let (mut all, mut so_far) = (Vec::new(), String::new());
     for token in vocab.encode(text).unwrap() {
-        all.push((kind(g, &at), Place::at(g, &at, 0)));
+        all.push((kind(g, &at), Place::at(g, &at, 0), so_far.clone()));
+        so_far.push_str(&String::from_utf8_lossy(vocab.bytes(token).unwrap()));
         match at.after_token(g, vocab, token, None) {
             Some(next) => at = next,
             None => break,
@@ -59,7 +60,7 @@ fn places(g: &Arc<Grammar>, vocab: &Vocabulary, text: &str) -> Vec<(&'static str
     all
 }
 
-fn maskbench(vocab: &Vocabulary, take: usize) -> Vec<(&'static str, Place)> {
+fn maskbench(vocab: &Vocabulary, take: usize) -> Vec<(&'static str, Place, String)> {
     let (Some(list), Some(folder)) = (data("maskbench-sample.txt"), data("maskbench")) else {
         return Vec::new();
     };
@@ -69,7 +70,7 @@ fn maskbench(vocab: &Vocabulary, take: usize) -> Vec<(&'static str, Place)> {
         let Ok(g) = compile(&file["schema"], &Options::default()) else { continue };
         let g = Arc::new(g);
         let mut random = Random(all.len() as u64);
-        let mut found: BTreeMap<&'static str, Vec<Place>> = BTreeMap::new();
+        let mut found: BTreeMap<&'static str, Vec<(Place, String)>> = BTreeMap::new();
         for test in file["tests"].as_array().into_iter().flatten().filter(|t| t["valid"] == true) {
             let orders = reorder::orders(&file["schema"], &test["data"]);
             let Some(text) = orders.iter().map(dumps).find(|t| accepts(&g, t).is_ok()) else { continue };
@@ -80,9 +81,9 @@ fn maskbench(vocab: &Vocabulary, take: usize) -> Vec<(&'static str, Place)> {
         for (kind, mut of_kind) in found {
             let mut states = BTreeSet::new();
             for _ in 0..EACH.min(of_kind.len()) {
-                let place = of_kind.swap_remove(random.below(of_kind.len()));
+                let (place, at) = of_kind.swap_remove(random.below(of_kind.len()));
                 if states.insert((place.slot.state, place.slot.count)) {
-                    all.push((kind, place));
+                    all.push((kind, place, at));
                 }
             }
         }
@@ -122,9 +123,11 @@ fn figures_of_legal_sets() {
     let vocab = Vocabulary::o200k_base().unwrap();
     let mut all = maskbench(&vocab, take);
     let examples = Recorded::new(vocab.clone()).unwrap();
-    all.extend(examples.draw(State::Mixed, 400).into_iter().map(|p| ("examples", p)));
+    all.extend(
+        examples.draw(State::Mixed, 400).into_iter().map(|p| ("examples", p, String::from("an example"))),
+    );
     let mut grammars: Vec<Arc<Grammar>> = Vec::new();
-    for (_, place) in &all {
+    for (_, place, _) in &all {
         let g = place.grammar.as_ref().unwrap();
         if !grammars.iter().any(|other| Arc::ptr_eq(g, other)) {
             grammars.push(g.clone());
@@ -136,13 +139,17 @@ fn figures_of_legal_sets() {
     let mut rig = Rig::new(&device, world, size).unwrap();
     let (mut by_kind, mut by_plan) =
         (BTreeMap::<String, Vec<Counts>>::new(), BTreeMap::<String, Vec<Counts>>::new());
-    for (kind, place) in &all {
+    for (kind, place, at) in &all {
         rig.write(&device, 0, place.grammar.as_ref(), &place.slot, &place.levels, None).unwrap();
         rig.legal(&device, 1).unwrap();
         let counts = device.counts();
         by_kind.entry((*kind).into()).or_default().push(counts);
-        let plan = counts.counts[4..].iter().position(|&n| n > 0).unwrap_or(0);
-        by_plan.entry(["walk", "free", "counted", "closed"][plan].into()).or_default().push(counts);
+        // The places that walk longest.
+        if std::env::var_os("WARPGRAMMAR_FIGURES_LONG").is_some() && counts.counts[0] > 60 {
+            println!("{kind}: {} rounds, {} reads, {at}", counts.counts[0], counts.path);
+        }
+        let plan = counts.counts[3..].iter().position(|&n| n > 0).unwrap_or(0);
+        by_plan.entry(["walk", "free", "counted", "closed", "usual"][plan].into()).or_default().push(counts);
     }
     println!("{} places of {} schemas", all.len(), grammars.len());
     print("by kind of state", &by_kind);

@@ -59,6 +59,12 @@ inline u32 wg_atomic_or(u32* at, u32 v) {
     *at = old | v;
     return old;
 }
+inline u32 wg_atomic_and(u32* at, u32 v) {
+    wg_emulator::let_others_run();
+    const u32 old = *at;
+    *at = old & v;
+    return old;
+}
 inline u32 wg_atomic_max(u32* at, u32 v) {
     wg_emulator::let_others_run();
     const u32 old = *at;

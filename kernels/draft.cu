@@ -122,4 +122,4 @@ WG_KERNEL(verify_draft, DraftParams, WALK_THREADS, 4) {
     }
 }
 
-static_assert(sizeof(DraftBlock) == 37824, "device::draft::SHARED");
+static_assert(sizeof(DraftBlock) == 37856, "device::draft::SHARED");

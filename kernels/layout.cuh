@@ -235,16 +235,18 @@ struct VocabHeader {
     Section by_chars;    // u32: ids of plain tokens by number of characters, then id
     Section char_starts; // u32, TRIE_MAX_DEPTH + 2: where those of each number of characters begin
     TrieInfo all;        // every token but the loose ones
-    RunInfo plain;       // those of them that are not plain, by the plain characters they begin with
     RunInfo spaces;      // whitespace; tokens of one blank and something else are in `all` alone
     RunInfo digits;      // `sub` is the first digit; nothing if some token has digits and something else behind them
     u32 blank;           // the node of the single blank in `all`; 0: none
     u32 padding;
     SubPath paths[STRING_SUBS];
     SliceInfo slices[SLICES];
+    RunInfo outside[SLICES];  // the tokens that are not in a slice, by the characters of it that they begin with; those
+                              // that begin with none stand here for the first slice alone
     StringInfo strings[STRING_SUBS];
 };
 static_assert(__builtin_offsetof(VocabHeader, starts) == 40 && __builtin_offsetof(VocabHeader, all) == 96, "header");
-static_assert(__builtin_offsetof(VocabHeader, plain) == 112 && __builtin_offsetof(VocabHeader, blank) == 256, "header");
-static_assert(__builtin_offsetof(VocabHeader, paths) == 264 && __builtin_offsetof(VocabHeader, slices) == 904, "header");
-static_assert(__builtin_offsetof(VocabHeader, strings) == 1608 && sizeof(VocabHeader) == 2888, "VocabHeader");
+static_assert(__builtin_offsetof(VocabHeader, spaces) == 112 && __builtin_offsetof(VocabHeader, blank) == 208, "header");
+static_assert(__builtin_offsetof(VocabHeader, paths) == 216 && __builtin_offsetof(VocabHeader, slices) == 856, "header");
+static_assert(__builtin_offsetof(VocabHeader, outside) == 1560 && __builtin_offsetof(VocabHeader, strings) == 1944, "header");
+static_assert(sizeof(VocabHeader) == 3224, "VocabHeader");

@@ -45,7 +45,8 @@ WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
     const GrammarView g = view_of(s.grammar);
     const StateInfo state = state_of(g, s.state);
     if ((state.free & STATE_SUB_MASK) != 0 || (state.slices & 1u) != 0) return false;
-    if (state.slices != 0) return true;
+    // Without a count there is a trie of what follows the slice's characters.
+    if (state.slices != 0) return state.extra != 0;
     if (missing_spaces(g, place_of(s).c, state.flags) > 0) return false;
     const u32* row = section_at<u32>(g, g.rows) + state.row;
     u32 listed = 0, read = 0;
@@ -56,12 +57,12 @@ WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
     }
     const bool reads = row[0] >> 29 == ACTION_STAY || row[0] >> 29 == ACTION_NEXT;
     if (read + (reads ? 256 - listed : 0) < LONG_WALK_BYTES) return false;
-    // Where letters lead to a place closed under the plain characters, that place's set is nearly this one's.
+    // Where letters lead to a place closed under a slice, that place's set is nearly this one's.
     for (u32 byte = 'K'; byte <= 'z'; byte += 'z' - 'K') {
         Config c = place_of(s).c;
         const Level* levels = levels_at(a, slot);
         OneLevel one = {levels, levels, c.depth, {0, 0, 0, 0, 0}, 0xffffffffu};
-        if (read_byte(g, one, c, byte, left_after(s.budget)) && (state_of(g, c.state).slices & 1u) != 0) return false;
+        if (read_byte(g, one, c, byte, left_after(s.budget)) && state_of(g, c.state).slices != 0) return false;
     }
     return true;
 }
@@ -90,7 +91,7 @@ WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v
     u32* tickets = reinterpret_cast<u32*>(p.tickets);
     take_slot(legal, p, slot);
     plan_legal(legal, v);
-    if (legal.plan == PLAN_USUAL) {
+    if (legal.plan == PLAN_USUAL || (legal.plan == PLAN_CLOSED && legal.steady != 0)) {
         // Not long after all, and nothing that could be put together from parts.
         if (part != 0) return;
         make_legal(legal, v, words, false);
@@ -158,4 +159,4 @@ WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
     }
 }
 
-static_assert(sizeof(LegalBlock) == 38072, "device::legal::SHARED");
+static_assert(sizeof(LegalBlock) == 38104, "device::legal::SHARED");

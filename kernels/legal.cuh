@@ -203,22 +203,26 @@ WG_FUNCTION void add_rest(LegalShared& s, const VocabView& v) {
 WG_FUNCTION bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 parts) {
     if (s.plan == PLAN_FREE || s.plan == PLAN_COUNTED) return true;
     const bool suffixes = s.plan == PLAN_USUAL || (s.plan == PLAN_CLOSED && s.steady != 0);
-    const RunInfo& run = suffixes ? v.header->plain : v.header->spaces;
+    const RunInfo& run = suffixes ? v.header->outside[s.slice] : v.header->spaces;
     WalkOf w = walk_of(v, run.suffixes, run.tokens, run.starts);
-    if (s.plan == PLAN_CLOSED) w.skip = 1u << s.slice;
+    if (s.plan == PLAN_CLOSED && !suffixes) w.skip = 1u << s.slice;
+    // Tokens that begin outside a narrow slice are in the trie of all tokens alone.
+    const u32 least = s.slice == 0 ? 0 : 1;
     const u64 n = w.last;
     w.first = (u32)(n * part / parts);
     w.last = (u32)(n * (part + 1) / parts);
     WG_SYNC();
     if (WG_THREAD == 0) {
         s.walk.root_count = 0;
+        if (suffixes && least != 0) add_root(s.walk, w, s.root, 0, WALK_NO_SLICE);
         if (s.plan == PLAN_USUAL) {
-            add_root(s.walk, w, s.root, 0, suffixes_after(0, 0));
+            if (least == 0) add_root(s.walk, w, s.root, 0, suffixes_after(0, 0));
             add_root(s.walk, w, s.walk.usual, 0, suffixes_after(1, WALK_ANY_CHARS));
         } else if (suffixes) {
             for (u32 i = 0; i < s.segment_count; ++i) {
                 const u32 most = i + 1 < s.segment_count ? s.segments[i + 1].from - 1 : s.most;
-                add_root(s.walk, w, s.segments[i].c, 0, suffixes_after(s.segments[i].from, most));
+                const u32 from = s.segments[i].from < least ? least : s.segments[i].from;
+                if (from <= most) add_root(s.walk, w, s.segments[i].c, 0, suffixes_after(from, most));
             }
         } else {
             const u32 spaces = s.plan == PLAN_WALK && s.space_limit != 0 ? WALK_NO_SPACES : 0;
@@ -234,7 +238,7 @@ WG_FUNCTION bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 part
     WG_SYNC();
     if (WG_THREAD == 0) {
         s.walk.root_count = 0;
-        add_root(s.walk, w, s.root, 0, WALK_PLAIN_FIRST | WALK_FIX | WALK_PLAIN);
+        add_root(s.walk, w, s.root, 0, WALK_SLICE_FIRST | WALK_FIX | WALK_WITHIN);
     }
     return walk(s.walk, w);
 }

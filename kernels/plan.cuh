@@ -59,6 +59,7 @@ struct LegalShared {
     u32 digit_limit;
     u32 digit_ok;  // bit k: a token of k digits may end there
     u32 votes[WALK_WARPS];
+    u32 slices[WALK_WARPS];
     Config space_place;
     Config digit_places[LEGAL_DIGITS];
 };
@@ -214,8 +215,8 @@ WG_DEVICE bool read_pooled(LegalShared& s, Config& c, u32 byte) {
     return read_apart(s.walk.g, levels, c, byte, left_after(s.walk.budget));
 }
 
-// Where runs of whitespace and of digits lead, and whether most letters lead to one place that is closed under the plain
-// characters; by the whole block, a byte a thread:
+// Where runs of whitespace and of digits lead, and whether most letters lead to one place that is closed under a
+// slice; by the whole block, a byte a thread:
 //
 //     warp 0   each byte of whitespace, and each after it: one place, and back to it
 //     warp 1   each digit: one place for some of them; then each digit from there, and so on
@@ -247,10 +248,16 @@ WG_FUNCTION void find_runs(LegalShared& s, const VocabView& v) {
     } else if (WG_WARP == 1) {
         vote = alive && same_but_spaces(s.walk, c, s.digit_places[0]);
     } else {
-        vote = alive && (state_of(s.walk.g, c.state).slices & 1u) != 0;
+        vote = alive && state_of(s.walk.g, c.state).slices != 0;
     }
-    const u32 votes = WG_BALLOT(vote);
-    if (WG_LANE == 0) s.votes[WG_WARP] = votes;
+    // Among places closed under slices that of the first slice: it has the most tokens.
+    const u32 slice = WG_WARP >= 2 && vote ? wg_ffs(state_of(s.walk.g, c.state).slices) - 1 : SLICES;
+    const u32 least = WG_REDUCE_MIN(slice);
+    const u32 votes = WG_BALLOT(WG_WARP < 2 ? vote : vote && slice == least);
+    if (WG_LANE == 0) {
+        s.votes[WG_WARP] = votes;
+        s.slices[WG_WARP] = least;
+    }
     // The digits after the first.
     if (WG_WARP == 1) {
         const u32 longest = v.header->digits.max_chars;
@@ -278,10 +285,11 @@ WG_FUNCTION void find_runs(LegalShared& s, const VocabView& v) {
         }
     }
     WG_SYNC();
-    const u32 low = s.votes[2], high = s.votes[3];
-    const u32 chosen = low != 0 ? 64 + wg_ffs(low) - 1 : high != 0 ? 96 + wg_ffs(high) - 1 : WG_THREADS;
+    const u32 warp = s.slices[2] <= s.slices[3] ? 2 : 3;
+    const u32 chosen = s.votes[warp] != 0 ? 32 * warp + wg_ffs(s.votes[warp]) - 1 : WG_THREADS;
     if (WG_THREAD == chosen) {
         s.walk.usual = c;
+        s.slice = slice;
         Config next = c;
         const bool back = read_pooled(s, next, 'a') && next.state == c.state && next.depth == c.depth;
         if (back && is_steady(s, c, next.count - c.count) && fits(s.walk.g, c, s.walk.budget)) s.plan = PLAN_USUAL;
@@ -319,7 +327,7 @@ WG_FUNCTION void plan_legal(LegalShared& s, const VocabView& v) {
             const SliceInfo& slice = v.header->slices[s.slice];
             if (find_segments(s, slice, false, slice.max_chars)) {
                 s.plan = PLAN_CLOSED;
-                s.steady = s.slice == 0;
+                s.steady = 1;
                 for (u32 i = 0; i < s.segment_count; ++i) {
                     const Segment& segment = s.segments[i];
                     const bool one = i + 1 < s.segment_count && s.segments[i + 1].from == segment.from + 1;
@@ -333,6 +341,9 @@ WG_FUNCTION void plan_legal(LegalShared& s, const VocabView& v) {
     }
     WG_SYNC();
     if (s.plan == PLAN_WALK) find_runs(s, v);
+    if (WG_THREAD == 0 && (s.plan == PLAN_CLOSED || s.plan == PLAN_USUAL)) {
+        s.walk.slice_bytes = v.header->slices[s.slice].bytes;
+    }
     if (WG_THREAD == 0) WG_COUNT(COUNT_PLANS + s.plan, 1);
     if (s.plan == PLAN_FREE) {
         if (WG_THREAD == 0) s.base_words = section_at<u32>(v, v.header->strings[s.sub].inside);
@@ -340,7 +351,7 @@ WG_FUNCTION void plan_legal(LegalShared& s, const VocabView& v) {
         return;
     }
     if (s.plan == PLAN_USUAL && WG_THREAD == 0) {
-        const SliceInfo& slice = v.header->slices[0];
+        const SliceInfo& slice = v.header->slices[s.slice];
         s.base_words = section_at<u32>(v, slice.words) + (u64)(slice.bitmaps - 1) * v.header->stride;
     }
     if (s.plan == PLAN_WALK || s.plan == PLAN_USUAL) {

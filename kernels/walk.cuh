@@ -44,11 +44,12 @@ static_assert(WALK_LIST <= WG_LIST_CAP, "a list must fit");
 #define WALK_SUFFIXES 1u     // the trie of suffixes, of tokens with bits 8-15 to bits 16-23 characters before
 #define WALK_NO_SPACES 2u    // of these children no whitespace,
 #define WALK_NO_DIGITS 4u    // none of WalkShared::digits,
-#define WALK_PLAIN_FIRST 8u  // only those that begin a plain character
-#define WALK_FILTERS (WALK_NO_SPACES | WALK_NO_DIGITS | WALK_PLAIN_FIRST)
+#define WALK_NO_SLICE 8u      // none of the slice's bytes,
+#define WALK_SLICE_FIRST 64u  // or no others
+#define WALK_FILTERS (WALK_NO_SPACES | WALK_NO_DIGITS | WALK_NO_SLICE | WALK_SLICE_FIRST)
 // The set has what is legal from WalkShared::usual: here it is put right, down to where that place is met.
 #define WALK_FIX 16u
-#define WALK_PLAIN 32u       // nothing but plain characters so far: the place may be met
+#define WALK_WITHIN 32u      // nothing but the slice's bytes so far: the place may be met
 #define WALK_ANY_CHARS 255u
 
 // What the emulator counts of a walk (WG_COUNT): rounds, nodes tried, nodes found alive, sets begun, by plan.
@@ -78,6 +79,7 @@ struct WalkShared {
     u32 digits;     // bit i: no child that is digit i, where a root says so
     u32 count;      // ids found, while listing
     u32 listing;    // 0: set bits of `words`
+    const u8* slice_bytes;  // SliceInfo::bytes
     u32 stride;     // of `words`
     u32* words;
     // What a walk needs besides.
@@ -134,14 +136,12 @@ WG_DEVICE u32 suffixes_after(u32 least, u32 most) {
 }
 
 WG_DEVICE bool is_space(u32 byte) { return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r'; }
-// Whether a plain character may begin with the byte.
-WG_DEVICE bool begins_plain(u32 byte) {
-    return byte >= ' ' && byte != '"' && byte != '\\' && (byte < 0x80 || (byte >= 0xc2 && byte <= 0xf4));
-}
+WG_DEVICE bool is_of_slice(const WalkShared& s, u32 byte) { return (s.slice_bytes[byte / 8] >> (byte % 8) & 1u) != 0; }
 WG_DEVICE bool left_out(const WalkShared& s, u32 walk, u32 byte) {
     if ((walk & WALK_NO_SPACES) != 0 && is_space(byte)) return true;
     if ((walk & WALK_NO_DIGITS) != 0 && byte - '0' < 10u && (s.digits >> (byte - '0') & 1u) != 0) return true;
-    return (walk & WALK_PLAIN_FIRST) != 0 && !begins_plain(byte);
+    if ((walk & (WALK_NO_SLICE | WALK_SLICE_FIRST)) == 0) return false;
+    return is_of_slice(s, byte) == ((walk & WALK_NO_SLICE) != 0);
 }
 
 WG_DEVICE bool wanted(const WalkOf& w, u32 walk, const TrieNode& n) {
@@ -213,11 +213,11 @@ WG_DEVICE bool same_but_spaces(const WalkShared& s, const Config& a, const Confi
            same_levels(s, a, b);
 }
 
-// Whether a plain character's bytes, the last of them `byte`, lead where they lead from the usual place.
+// Whether bytes of the slice's characters, the last of them `byte`, lead where they lead from the usual place.
 WG_FUNCTION bool is_usual(const WalkShared& s, const Config& c, u32 byte) {
     if (same_but_spaces(s, c, s.usual)) return c.spaces == s.usual.spaces;
     if (byte < 0x80) return false;
-    // The usual place is closed under plain characters, so that within one no level is opened or left.
+    // The usual place is closed under the slice's characters, so that within one no level is opened or left.
     Config usual = s.usual;
     OneLevel none = {s.base, s.base, 0, {0, 0, 0, 0, 0}, 0xffffffffu};
     return read_byte(s.g, none, usual, byte, left_after(s.budget)) && same_but_spaces(s, c, usual);
@@ -376,9 +376,9 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w) {
                     }
                     break;
                 }
-                if ((c.walk & WALK_PLAIN) != 0) {
-                    if (byte < ' ' || byte == '"' || byte == '\\') {
-                        c.walk &= ~WALK_PLAIN;
+                if ((c.walk & WALK_WITHIN) != 0) {
+                    if (!is_of_slice(s, byte)) {
+                        c.walk &= ~WALK_WITHIN;
                     } else if (is_usual(s, c, byte)) {
                         break;
                     }

@@ -74,8 +74,8 @@ fn maskbench(vocab: &Vocabulary, take: usize) -> Vec<(&'static str, Place, Strin
         for test in file["tests"].as_array().into_iter().flatten().filter(|t| t["valid"] == true) {
             let orders = reorder::orders(&file["schema"], &test["data"]);
             let Some(text) = orders.iter().map(dumps).find(|t| accepts(&g, t).is_ok()) else { continue };
-            for (kind, place) in places(&g, vocab, &text) {
-                found.entry(kind).or_default().push(place);
+            for (kind, place, so_far) in places(&g, vocab, &text) {
+                found.entry(kind).or_default().push((place, format!("{name} after {so_far}")));
             }
         }
         for (kind, mut of_kind) in found {

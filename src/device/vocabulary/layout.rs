@@ -177,8 +177,6 @@ pub struct VocabHeader {
     pub char_starts: Section,
     /// Every token but the loose ones.
     pub all: TrieInfo,
-    /// The tokens that are not plain, by the plain characters they begin with.
-    pub plain: RunInfo,
     /// Whitespace; tokens of one blank and something else are in `all` alone.
     pub spaces: RunInfo,
     /// Digits, with the first one in `sub`; nothing if some token has digits and something else behind them.
@@ -191,6 +189,9 @@ pub struct VocabHeader {
     pub paths: [SubPath; STRING_SUBS],
     /// Per slice.
     pub slices: [SliceInfo; SLICES],
+    /// Per slice, the tokens that are not in it, by the characters of it that they begin with. Those that begin with none
+    /// stand here for the first slice alone.
+    pub outside: [RunInfo; SLICES],
     /// Per sub-state.
     pub strings: [StringInfo; STRING_SUBS],
 }
@@ -203,9 +204,10 @@ const _: () = assert!(size_of::<StringToken>() == 8 && size_of::<StringInfo>() =
 const _: () = assert!(size_of::<SliceInfo>() == 88 && size_of::<SubPath>() == 32);
 const _: () = assert!(offset_of!(VocabHeader, starts) == 40 && offset_of!(VocabHeader, all) == 96);
 const _: () = assert!(size_of::<RunInfo>() == 48 && size_of::<LooseToken>() == 16);
-const _: () = assert!(offset_of!(VocabHeader, plain) == 112 && offset_of!(VocabHeader, blank) == 256);
-const _: () = assert!(offset_of!(VocabHeader, paths) == 264 && offset_of!(VocabHeader, slices) == 904);
-const _: () = assert!(offset_of!(VocabHeader, strings) == 1608 && size_of::<VocabHeader>() == 2888);
+const _: () = assert!(offset_of!(VocabHeader, spaces) == 112 && offset_of!(VocabHeader, blank) == 208);
+const _: () = assert!(offset_of!(VocabHeader, paths) == 216 && offset_of!(VocabHeader, slices) == 856);
+const _: () = assert!(offset_of!(VocabHeader, outside) == 1560 && offset_of!(VocabHeader, strings) == 1944);
+const _: () = assert!(size_of::<VocabHeader>() == 3224);
 
 #[cfg(test)]
 mod grammar {

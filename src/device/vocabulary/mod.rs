@@ -150,12 +150,11 @@ fn block(vocab: &Vocabulary) -> Result<Vec<u8>> {
     }
     let slices_of = |id: u32| infos[id as usize].1;
     let all = TokenTrie::from_ids(vocab, has_bytes.clone().filter(|&id| !is_loose[id as usize]));
-    let rest: Vec<u32> = all.tokens_sorted().iter().copied().filter(|&id| slices_of(id) & 1 == 0).collect();
     let loose: Vec<LooseToken> = has_bytes
         .filter(|&id| is_loose[id as usize])
         .map(|token| {
             let text = vocab.bytes(token).expect("they have bytes");
-            let (chars, bytes) = runs::plain(text);
+            let (chars, bytes) = runs::of_slice(SliceId::PLAIN, text);
             // Longer runs are cut: what is left of them is read byte by byte.
             let (chars, bytes) = if bytes > 0xffff { (0, 0) } else { (chars as u16, bytes as u16) };
             LooseToken { token, chars, bytes, spaces: runs::spaces(text) as u32, padding: 0 }
@@ -191,12 +190,14 @@ fn block(vocab: &Vocabulary) -> Result<Vec<u8>> {
     let nodes = trie::level_order(&all, slices_of);
     header.blank = trie::child_of_root(&nodes, b' ').unwrap_or(0);
     header.all = TrieInfo { nodes: out.section(&nodes)?, tokens: out.section(all.tokens_sorted())? };
-    header.plain = runs::write_plain(&mut out, vocab, &rest)?;
     header.spaces = runs::write_spaces(&mut out, vocab, all.tokens_sorted())?;
     header.digits = runs::write_digits(&mut out, vocab, all.tokens_sorted())?;
     for (i, slice) in header.slices.iter_mut().enumerate() {
         let members = plain.iter().filter(|p| slices_of(p.1) >> i & 1 != 0);
         *slice = write_slice(&mut out, SliceId::ALL[i], members.copied())?;
+    }
+    for (i, outside) in header.outside.iter_mut().enumerate() {
+        *outside = runs::write_outside(&mut out, vocab, all.tokens_sorted(), SliceId::ALL[i])?;
     }
     let automaton = strings::Automaton::new();
     header.paths = automaton.paths();
@@ -255,11 +256,11 @@ mod tests {
             .map(|record| record[0])
             .collect();
         eprintln!(
-            "{} bytes: {} nodes, {} loose tokens; behind plain characters {} nodes, behind whitespace {}",
+            "{} bytes: {} nodes, {} loose tokens; behind slices {:?} nodes, behind whitespace {}",
             block.len(),
             header.all.nodes.count,
             loose.len(),
-            header.plain.suffixes.nodes.count,
+            header.outside.map(|run| run.suffixes.nodes.count),
             header.spaces.suffixes.nodes.count,
         );
         ids.extend(loose);

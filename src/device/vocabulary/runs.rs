@@ -7,7 +7,7 @@ use super::Writer;
 use super::layout::{RunInfo, StringToken, TrieInfo, TrieNode};
 use super::trie::level_order;
 use crate::error::Result;
-use crate::vocab::Vocabulary;
+use crate::vocab::{SliceId, Vocabulary};
 
 /// Tokens by what they write after something, and where each suffix's tokens begin.
 pub(super) struct Suffixes {
@@ -58,13 +58,12 @@ pub(super) fn spaces(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|&&b| is_space(b)).count()
 }
 
-/// (characters, bytes) of the plain characters that a token begins with.
-pub(super) fn plain(bytes: &[u8]) -> (usize, usize) {
+/// (characters, bytes) of the slice's characters that a token begins with.
+pub(super) fn of_slice(slice: SliceId, bytes: &[u8]) -> (usize, usize) {
     let whole = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).expect("valid up to there"),
     };
-    let slice = crate::vocab::SliceId::PLAIN;
     whole
         .chars()
         .take_while(|&c| slice.contains_char(c))
@@ -107,13 +106,20 @@ pub(super) fn write_digits(out: &mut Writer, vocab: &Vocabulary, ids: &[u32]) ->
     info(out, &whole, Vec::new())
 }
 
-/// The tokens that are not plain, by what follows the plain characters they begin with.
-pub(super) fn write_plain(out: &mut Writer, vocab: &Vocabulary, rest: &[u32]) -> Result<RunInfo> {
+/// The tokens that are not in a slice, by what follows the characters of it that they begin with.
+pub(super) fn write_outside(
+    out: &mut Writer,
+    vocab: &Vocabulary,
+    ids: &[u32],
+    slice: SliceId,
+) -> Result<RunInfo> {
     let mut mixed = Vec::new();
-    for &token in rest {
+    for &token in ids {
         let bytes = vocab.bytes(token).expect("tokens of the trie have bytes");
-        let (chars, len) = plain(bytes);
-        mixed.push((&bytes[len..], chars as u16, token));
+        let (chars, len) = of_slice(slice, bytes);
+        if len < bytes.len() && (chars > 0 || slice == SliceId::PLAIN) {
+            mixed.push((&bytes[len..], chars as u16, token));
+        }
     }
     info(out, &[], mixed)
 }

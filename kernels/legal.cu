@@ -159,4 +159,4 @@ WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
     }
 }
 
-static_assert(sizeof(LegalBlock) == 38104, "device::legal::SHARED");
+static_assert(sizeof(LegalBlock) == 38168, "device::legal::SHARED");

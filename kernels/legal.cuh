@@ -83,13 +83,16 @@ WG_FUNCTION void add_inside(LegalShared& s, const VocabView& v) {
 // The tokens that leave a string.
 WG_FUNCTION void add_exits(LegalShared& s, const VocabView& v) {
     const StringInfo& info = v.header->strings[s.plan == PLAN_FREE ? s.sub : 0];
-    const WalkOf w = walk_of(v, info.suffixes, info.exits, info.suffix_starts);
+    const WalkOf& w = s.walk.of;
+    WG_SYNC();
     if (WG_THREAD == 0) {
+        s.walk.of = walk_of(v, info.suffixes, info.exits, info.suffix_starts);
         s.walk.root_count = 0;
         for (u32 i = 0; i < s.exit_count; ++i) {
             add_root(s.walk, w, s.exits[i].after, 0, suffixes_after(s.exits[i].least, s.exits[i].most));
         }
     }
+    WG_SYNC();
     for (u32 i = 0; i < s.exit_count; ++i) {
         if (!fits(s.walk.g, s.exits[i].after, s.walk.budget)) continue;
         // The empty suffix is the last.
@@ -204,15 +207,16 @@ WG_FUNCTION bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 part
     if (s.plan == PLAN_FREE || s.plan == PLAN_COUNTED) return true;
     const bool suffixes = s.plan == PLAN_USUAL || (s.plan == PLAN_CLOSED && s.steady != 0);
     const RunInfo& run = suffixes ? v.header->outside[s.slice] : v.header->spaces;
-    WalkOf w = walk_of(v, run.suffixes, run.tokens, run.starts);
-    if (s.plan == PLAN_CLOSED && !suffixes) w.skip = 1u << s.slice;
+    WalkOf& w = s.walk.of;
     // Tokens that begin outside a narrow slice are in the trie of all tokens alone.
     const u32 least = s.slice == 0 ? 0 : 1;
-    const u64 n = w.last;
-    w.first = (u32)(n * part / parts);
-    w.last = (u32)(n * (part + 1) / parts);
     WG_SYNC();
     if (WG_THREAD == 0) {
+        w = walk_of(v, run.suffixes, run.tokens, run.starts);
+        if (s.plan == PLAN_CLOSED && !suffixes) w.skip = 1u << s.slice;
+        const u64 n = w.last;
+        w.first = (u32)(n * part / parts);
+        w.last = (u32)(n * (part + 1) / parts);
         s.walk.root_count = 0;
         if (suffixes && least != 0) add_root(s.walk, w, s.root, 0, WALK_NO_SLICE);
         if (s.plan == PLAN_USUAL) {
@@ -273,7 +277,7 @@ WG_FUNCTION void make_legal(LegalShared& s, const VocabView& v, u32* words, bool
 }
 
 // Writes the list in ascending order; by the whole block. Each thread counts, for its ids, how many are smaller.
-WG_DEVICE void write_list(const WalkShared& s, u32* ids) {
+WG_FUNCTION void write_list(const WalkShared& s, u32* ids) {
     for (u32 i = WG_THREAD; i < s.count; i += WG_THREADS) {
         const u32 id = s.list[i];
         u32 rank = 0;

@@ -17,8 +17,8 @@ enum Plan : u32 { PLAN_WALK = 0, PLAN_FREE = 1, PLAN_COUNTED = 2, PLAN_CLOSED = 
 #define LEGAL_CHARS (TRIE_MAX_DEPTH + 1u)
 // Digits of a token, at most, for runs of digits to be looked at.
 #define LEGAL_DIGITS 4u
-// How far from a threshold counts do not matter: more than two tokens' characters.
-#define LEGAL_FAR 256u
+// How far from a threshold counts do not matter: more than the characters of any token of a trie.
+#define LEGAL_FAR 80u
 static_assert(LEGAL_SEGMENTS <= WALK_ROOTS, "a root a segment");
 
 // Places after `from` and more characters, up to the next segment's.

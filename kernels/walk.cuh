@@ -61,6 +61,19 @@ struct Task {
 };
 static_assert(sizeof(Task) == 48, "six banks' worth");
 
+// What to walk. In shared memory: in registers it would be most of a thread's.
+struct WalkOf {
+    const TrieNode* nodes;
+    const u32* tokens;
+    u32 skip;         // slices whose tokens are not wanted, as in TrieNode::packed >> 24
+    u32 first, last;  // range of `tokens` that is
+    // The trie of suffixes: where each one's tokens stand.
+    const TrieNode* suffix_nodes;
+    const u32* suffixes;
+    const StringToken* suffix_tokens;
+    const u32* suffix_starts;
+};
+
 struct WalkShared {
     Task stack[WALK_TASKS];
     u32 list[WALK_LIST_ROOM];
@@ -68,6 +81,7 @@ struct WalkShared {
     u32 put_off[WALK_PUT_OFF];  // node | root << 28
     u32 ranges[WALK_RANGES][2];
     Config usual;
+    WalkOf of;
     u32 marks[WALK_WARPS];
     u32 sums[WALK_WARPS];
     u32 size;       // of the stack
@@ -91,19 +105,6 @@ struct WalkShared {
     u32 max_levels;
     u32 budget;
     u32 padding;
-};
-
-// What to walk.
-struct WalkOf {
-    const TrieNode* nodes;
-    const u32* tokens;
-    u32 skip;         // slices whose tokens are not wanted, as in TrieNode::packed >> 24
-    u32 first, last;  // range of `tokens` that is
-    // The trie of suffixes: where each one's tokens stand.
-    const TrieNode* suffix_nodes;
-    const u32* suffixes;
-    const StringToken* suffix_tokens;
-    const u32* suffix_starts;
 };
 
 WG_DEVICE WalkOf walk_of(const VocabView& v, const TrieInfo& suffixes, const Section& tokens, const Section& starts) {
@@ -160,7 +161,7 @@ WG_DEVICE void emit(WalkShared& s, u32 token) {
 WG_DEVICE void take_out(WalkShared& s, u32 token) { wg_atomic_and(s.words + token / 32, ~(1u << (token % 32))); }
 
 // One entry of the trie, found legal or, where the set is put right, found not to be.
-WG_DEVICE void settle_entry(WalkShared& s, const WalkOf& w, u32 walk, u32 position, bool legal) {
+WG_FUNCTION void settle_entry(WalkShared& s, const WalkOf& w, u32 walk, u32 position, bool legal) {
     if ((walk & WALK_SUFFIXES) == 0) {
         if (legal) {
             emit(s, w.tokens[position]);
@@ -225,7 +226,7 @@ WG_FUNCTION bool is_usual(const WalkShared& s, const Config& c, u32 byte) {
 
 // Reads the bytes of one entry of the trie by themselves: whether it may end there. `of_root`: the entry is one
 // that the root leaves out.
-WG_DEVICE bool try_entry(const WalkShared& s, const WalkOf& w, LinearLevels levels, const Task& root, u32 position,
+WG_FUNCTION bool try_entry(const WalkShared& s, const WalkOf& w, LinearLevels levels, const Task& root, u32 position,
                          bool& of_root) {
     const u64 left = left_after(s.budget);
     Config c = root.c;
@@ -272,7 +273,7 @@ WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w) {
 }
 
 // Notes a dead subtree for `clear_ranges`.
-WG_DEVICE void dead_range(WalkShared& s, const WalkOf& w, const TrieNode& n) {
+WG_FUNCTION void dead_range(WalkShared& s, const WalkOf& w, const TrieNode& n) {
     const u32 at = wg_atomic_add(&s.range_count, 1);
     if (at < WALK_RANGES) {
         s.ranges[at][0] = n.first_token;

@@ -19,6 +19,7 @@ use common::Random;
 use device::{Device, Spread, download};
 use grammars::Compiled;
 use model::Model;
+use warpgrammar::automaton::Whitespace;
 use warpgrammar::cpu::{Masker, State, VocabTables};
 use warpgrammar::device::advance::verdict;
 use warpgrammar::device::draft::ROOT;
@@ -571,6 +572,31 @@ fn emulated_equals_the_reference_on_o200k_base() {
     World::new(vocab, grammars::compiled(4, 6, 8, None), 8, 60, 4).walk(steps(40));
 }
 
+/// Places where runs of whitespace, digits or letters lead to one place, and places nearly so: keys that may have any name
+/// beside declared ones, first characters that a pattern tells apart, lengths near their ends.
+#[test]
+fn emulated_runs_lead_where_single_bytes_do() {
+    let schemas = [
+        serde_json::json!({"properties": {"a": {"type": "integer"}, "name": {}, "na": {"type": "number"}, "日本": {}},
+            "additionalProperties": {"type": "boolean"}, "required": ["name"]}),
+        serde_json::json!({"type": "array", "items": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}}),
+        serde_json::json!({"type": "array", "items": {"type": "string", "pattern": "^é?[^0-9][\\s\\S]*$"}}),
+        serde_json::json!({"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 90}}),
+        serde_json::json!({"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "minLength": 2, "maxLength": 70}}),
+        serde_json::json!({"type": "array", "items": {"type": "integer", "minimum": -120, "maximum": 99999}}),
+    ];
+    let whitespace =
+        [Whitespace::Flexible { max: 32 }, Whitespace::Flexible { max: 3 }, Whitespace::Indent(2)];
+    let grammars = schemas.iter().zip(whitespace.iter().cycle()).map(|(schema, &whitespace)| {
+        let options = warpgrammar::automaton::Options { whitespace, ..Default::default() };
+        let grammar = Arc::new(common::compile(schema, &options).unwrap());
+        Compiled { program: warpgrammar::cpu::Program::new(grammar), what: schema.to_string() }
+    });
+    let grammars: Vec<Compiled> = grammars.collect();
+    let vocab = Vocabulary::clone(&Vocabulary::o200k_base().unwrap());
+    World::new(vocab, grammars, 14, 60, 9).walk(steps(40));
+}
+
 /// A set that outgrows the list in the last round of its walk, or fills it exactly.
 #[test]
 fn emulated_lists_end_where_they_should() {
@@ -607,10 +633,8 @@ fn emulated_every_budget() {
     let schemas = grammars::with_variants();
     assert!(schemas.len() >= 3);
     for (i, schema) in schemas.iter().enumerate() {
-        let options = warpgrammar::automaton::Options {
-            whitespace: warpgrammar::automaton::Whitespace::Compact,
-            ..Default::default()
-        };
+        let options =
+            warpgrammar::automaton::Options { whitespace: Whitespace::Compact, ..Default::default() };
         let grammar = Arc::new(common::compile(schema, &options).unwrap());
         let program = warpgrammar::cpu::Program::new(grammar);
         let compiled = Compiled { program, what: schema.to_string() };

@@ -135,3 +135,108 @@ fn info(out: &mut Writer, whole: &[StringToken], mixed: Vec<(&[u8], u16, u32)>) 
         padding: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Pod;
+
+    use super::super::layout::TRIE_MAX_DEPTH;
+    use super::*;
+    use crate::table::Section;
+
+    const TEXTS: &[&str] = &[
+        "a", "ab", "ab\"", "ab\",", "\"", "\",", "x1", "é", "é\"", "aé\"", " ", "  ", " a", "  a", "\n",
+        "\n }", "1", "12", "999",
+    ];
+
+    fn records<T: Pod>(out: &Writer, s: Section) -> Vec<T> {
+        let bytes = &out.bytes[s.offset as usize..][..s.count as usize * size_of::<T>()];
+        bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
+    }
+
+    /// (token, characters before, suffix) of everything that the trie of suffixes leads to.
+    fn entries(out: &Writer, info: &RunInfo) -> Vec<(u32, u16, Vec<u8>)> {
+        let nodes: Vec<TrieNode> = records(out, info.suffixes.nodes);
+        let suffixes: Vec<u32> = records(out, info.suffixes.tokens);
+        let tokens: Vec<StringToken> = records(out, info.tokens);
+        let starts: Vec<u32> = records(out, info.starts);
+        let (mut found, mut open) = (Vec::new(), vec![(0u32, Vec::new())]);
+        while let Some((at, text)) = open.pop() {
+            let node = nodes[at as usize];
+            for position in
+                node.first_token..node.first_token + if at == 0 { 0 } else { node.packed >> 17 & 0x7f }
+            {
+                let suffix = suffixes[position as usize] as usize;
+                for t in &tokens[starts[suffix] as usize..starts[suffix + 1] as usize] {
+                    found.push((t.token, t.chars, text.clone()));
+                }
+            }
+            for child in node.first_child..node.first_child + (node.packed >> 8 & 0x1ff) {
+                assert!(child > at, "levels lead down");
+                let byte = nodes[child as usize].packed as u8;
+                open.push((child, [&text[..], &[byte]].concat()));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn vocabulary(texts: &[&str]) -> Vocabulary {
+        Vocabulary::from_tokens(texts.iter().map(|t| Some(t.as_bytes().to_vec())).collect()).unwrap()
+    }
+
+    #[test]
+    fn tokens_outside_a_slice_are_found_by_what_follows() {
+        let vocab = vocabulary(TEXTS);
+        let ids: Vec<u32> = (0..TEXTS.len() as u32).collect();
+        for slice in SliceId::ALL {
+            let mut out = Writer { bytes: Vec::new(), stride: 4 };
+            let info = write_outside(&mut out, &vocab, &ids, slice).unwrap();
+            let mut want = Vec::new();
+            for (token, text) in TEXTS.iter().enumerate() {
+                let chars = text.chars().take_while(|&c| slice.contains_char(c)).count();
+                let rest: String = text.chars().skip(chars).collect();
+                if !rest.is_empty() && (chars > 0 || slice == SliceId::PLAIN) {
+                    want.push((token as u32, chars as u16, rest.into_bytes()));
+                }
+            }
+            assert_eq!(entries(&out, &info), want, "{slice:?}");
+        }
+    }
+
+    #[test]
+    fn runs_of_whitespace_and_digits_are_found() {
+        let vocab = vocabulary(TEXTS);
+        let ids: Vec<u32> = (0..TEXTS.len() as u32).collect();
+        let texts =
+            |tokens: &[StringToken]| tokens.iter().map(|t| TEXTS[t.token as usize]).collect::<Vec<_>>();
+        let mut out = Writer { bytes: Vec::new(), stride: 4 };
+        let spaces = write_spaces(&mut out, &vocab, &ids).unwrap();
+        assert_eq!(texts(&records(&out, spaces.whole)), [" ", "\n", "  "]);
+        let mixed: Vec<&str> = entries(&out, &spaces).iter().map(|e| TEXTS[e.0 as usize]).collect();
+        assert_eq!(mixed, ["  a", "\n }"]);
+        let digits = write_digits(&mut out, &vocab, &ids).unwrap();
+        assert_eq!(texts(&records(&out, digits.whole)), ["1", "12", "999"]);
+        assert_eq!(digits.max_chars, 3);
+        // A token of digits and something else: none of them can be set by its digits alone.
+        let vocab = vocabulary(&["1", "2", "1,"]);
+        assert_eq!(write_digits(&mut out, &vocab, &[0, 1, 2]).unwrap().whole.count, 0);
+    }
+
+    #[test]
+    fn o200k_base_can_do_all_of_it() {
+        let vocab = Vocabulary::o200k_base().unwrap();
+        let ids: Vec<u32> = (0..vocab.len() as u32)
+            .filter(|&id| vocab.bytes(id).is_some_and(|b| b.len() <= TRIE_MAX_DEPTH))
+            .collect();
+        let mut out = Writer { bytes: Vec::new(), stride: 4 };
+        let digits = write_digits(&mut out, &vocab, &ids).unwrap();
+        assert_eq!((digits.whole.count, digits.max_chars), (1110, 3));
+        let plain = write_outside(&mut out, &vocab, &ids, SliceId::PLAIN).unwrap();
+        for (token, chars, suffix) in entries(&out, &plain) {
+            let bytes = vocab.bytes(token).unwrap();
+            let (of, len) = of_slice(SliceId::PLAIN, bytes);
+            assert_eq!((of as u16, &bytes[len..]), (chars, &suffix[..]));
+        }
+    }
+}

@@ -39,7 +39,7 @@ struct LegalBlock {
 };
 
 // Whether the walk is likely to see most of the trie. Any answer is right, if all blocks give the same.
-WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
+WG_DEVICE bool is_long(const SlotArrays& a, u32 slot) {
     const Slot& s = *slot_at(a, slot);
     if (s.status != SLOT_RUNNING || s.grammar == WG_NONE) return false;
     const GrammarView g = view_of(s.grammar);
@@ -83,23 +83,25 @@ WG_FUNCTION void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
     WG_SYNC();
 }
 
+WG_DEVICE u32* row_of(u64 words, const VocabView& v, u32 slot) {
+    return reinterpret_cast<u32*>(words) + (u64)slot * v.header->stride;
+}
+WG_DEVICE LegalHead* head_of(const LegalParams& p, u32 slot) { return reinterpret_cast<LegalHead*>(p.heads) + slot; }
+
 // One part of a slot's long walk; the last to be done makes the set.
 WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v, u32 slot, u32 part) {
     LegalShared& legal = s.legal;
-    u32* found = reinterpret_cast<u32*>(p.found) + (u64)slot * v.header->stride;
-    u32* words = reinterpret_cast<u32*>(p.words) + (u64)slot * v.header->stride;
-    u32* tickets = reinterpret_cast<u32*>(p.tickets);
     take_slot(legal, p, slot);
     plan_legal(legal, v);
     if (legal.plan == PLAN_USUAL || (legal.plan == PLAN_CLOSED && legal.steady != 0)) {
         // Not long after all, and nothing that could be put together from parts.
         if (part != 0) return;
-        make_legal(legal, v, words, false);
-        if (WG_THREAD == 0) reinterpret_cast<LegalHead*>(p.heads)[slot] = {LEGAL_BITMAP, 0};
+        make_legal(legal, v, row_of(p.words, v, slot), false);
+        if (WG_THREAD == 0) *head_of(p, slot) = {LEGAL_BITMAP, 0};
         return;
     }
     if (WG_THREAD == 0) {
-        legal.walk.words = found;
+        legal.walk.words = row_of(p.found, v, slot);
         legal.walk.stride = v.header->stride;
         legal.walk.listing = 0;
     }
@@ -107,32 +109,33 @@ WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v
     add_walk(legal, v, part, p.parts);
     WG_FENCE();
     WG_SYNC();
+    u32* tickets = reinterpret_cast<u32*>(p.tickets);
     if (WG_THREAD == 0) s.last = wg_atomic_add(&tickets[slot], 1) == p.parts - 1;
     WG_SYNC();
     if (s.last == 0) return;
     WG_FENCE();
     if (WG_THREAD == 0) {
         tickets[slot] = 0;
-        legal.walk.words = words;
-        reinterpret_cast<LegalHead*>(p.heads)[slot] = {LEGAL_BITMAP, 0};
+        legal.walk.words = row_of(p.words, v, slot);
+        *head_of(p, slot) = {LEGAL_BITMAP, 0};
     }
     WG_SYNC();
-    write_base(legal, v, words, found);
+    write_base(legal, v, row_of(p.words, v, slot), row_of(p.found, v, slot));
     add_rest(legal, v);
 }
 
 WG_DEVICE void whole_slot(LegalBlock& s, const LegalParams& p, const VocabView& v, u32 slot) {
-    LegalHead* head = reinterpret_cast<LegalHead*>(p.heads) + slot;
     const Slot& line = *slot_at(p.a, slot);
     if (line.status != SLOT_RUNNING || line.grammar == WG_NONE) {
-        if (WG_THREAD == 0) *head = {line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST, 0};
+        if (WG_THREAD == 0) *head_of(p, slot) = {line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST, 0};
         return;
     }
     take_slot(s.legal, p, slot);
-    make_legal(s.legal, v, reinterpret_cast<u32*>(p.words) + (u64)slot * v.header->stride, true);
+    make_legal(s.legal, v, row_of(p.words, v, slot), true);
     const WalkShared& walk = s.legal.walk;
-    if (walk.listing != 0) write_list(walk, reinterpret_cast<u32*>(p.ids) + (u64)slot * WG_LIST_CAP);
-    if (WG_THREAD == 0) *head = {walk.listing != 0 ? LEGAL_LIST : LEGAL_BITMAP, walk.listing != 0 ? walk.count : 0};
+    const u32 listed = walk.listing != 0;
+    if (listed) write_list(walk, reinterpret_cast<u32*>(p.ids) + (u64)slot * WG_LIST_CAP);
+    if (WG_THREAD == 0) *head_of(p, slot) = {listed ? LEGAL_LIST : LEGAL_BITMAP, listed ? walk.count : 0};
 }
 
 WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {

@@ -203,7 +203,7 @@ WG_FUNCTION void add_rest(LegalShared& s, const VocabView& v) {
 }
 
 // The walk of the vocabulary that the plan asks for, if it does, or one of `parts` parts of it.
-WG_FUNCTION bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 parts) {
+WG_DEVICE bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 parts) {
     if (s.plan == PLAN_FREE || s.plan == PLAN_COUNTED) return true;
     const bool suffixes = s.plan == PLAN_USUAL || (s.plan == PLAN_CLOSED && s.steady != 0);
     const RunInfo& run = suffixes ? v.header->outside[s.slice] : v.header->spaces;

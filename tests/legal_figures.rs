@@ -2,7 +2,8 @@
 //! `cargo test --test legal_figures -- --ignored --nocapture`
 //!
 //! Places are those between the tokens of real texts: valid instances of MaskBench's schemas, and what the built-in
-//! source of logits writes for `examples/`. Each place's set is made by one block; counts do not depend on the machine.
+//! source of logits writes for `examples/`. Each place's set is made by one block; rounds and reads vary by a
+//! few percent with the order in which the emulator lets threads run, and with nothing else.
 
 mod common;
 #[path = "common/reorder.rs"]

@@ -3,19 +3,12 @@
 //
 // One thread follows one text. A byte costs three dependent look-ups (state, row, target's extra), all of a
 // grammar that 32 lanes share, so that they mostly hit L1: about 200 cycles a byte and lane when they do.
-//
-// The open levels of a text are in the slot's array, which nobody writes while tokens are tried. What a token
-// opens itself goes to a `Levels`, of which there are three: LinearLevels for one token read to its end,
-// PoolLevels for many that share prefixes, OneLevel for a single byte.
 #pragma once
 
-#include "layout.cuh"
-#include "slot.cuh"
+#include "levels.cuh"
 
 // No limit to the tokens that may follow.
 #define WG_UNLIMITED 0xffffffffffffffffull
-// PoolLevels: the innermost level is the slot's own.
-#define WG_OWN_LEVELS 0xffffffffu
 // Tables are checked when they are loaded, so no loop over them is endless; this many rounds for one byte
 // are more than any text can need (each pops a level, of which there are at most 254).
 #define WG_MAX_ROUNDS 512u
@@ -25,18 +18,6 @@ struct GrammarView {
     const u8* base;
     u32 states, extras, keys, key_costs, rows, sites, variants, lists, choices;
     u32 start, max_depth, max_spaces, indent;
-};
-
-// Where a text is; its levels are in a Levels.
-struct Config {
-    u64 seen;
-    u64 owed;  // sum of the open levels' costs
-    u32 state;
-    u32 count;
-    u32 spaces;
-    u32 depth;
-    u32 top;  // PoolLevels only
-    u32 padding;
 };
 
 WG_DEVICE GrammarView view_of(u64 grammar) {
@@ -63,7 +44,10 @@ WG_DEVICE const T* section_at(const GrammarView& g, u32 offset) {
     return reinterpret_cast<const T*>(g.base + offset);
 }
 
-WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) { return section_at<StateInfo>(g, g.states)[state]; }
+WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) {
+    WG_LOADS(1);
+    return section_at<StateInfo>(g, g.states)[state];
+}
 
 WG_DEVICE u64 saturating_add(u64 a, u64 b) {
     const u64 sum = a + b;
@@ -83,7 +67,9 @@ WG_DEVICE u32 action_of(const GrammarView& g, u32 row, u32 byte) {
     const u32* ranges = words + 2;
     // The first range that does not end before the byte.
     u32 low = 0, high = n;
+    WG_LOADS(1);
     while (low < high) {
+        WG_LOADS(1);
         const u32 middle = (low + high) / 2;
         if (ranges[2 * middle] >> 8 < byte) {
             low = middle + 1;
@@ -98,119 +84,13 @@ WG_DEVICE u32 action_of(const GrammarView& g, u32 row, u32 byte) {
 WG_DEVICE bool choose(const GrammarView& g, u32 first, u64 seen, u32& outcome) {
     const Choice* choices = section_at<Choice>(g, g.choices);
     for (u32 i = first;; ++i) {
+        WG_LOADS(1);
         if ((choices[i].keys & ~seen) == 0) {
             outcome = choices[i].outcome;
             return true;
         }
         if (choices[i].last != 0) return false;
     }
-}
-
-// ---- Levels ----
-
-// One token, read from its first byte to its last: levels below `floor` are still the slot's.
-struct LinearLevels {
-    const Level* base;
-    Level* own;  // as many as the slot has room for
-    u32 floor;
-    u32 room;
-
-    // A configuration has no top here.
-    WG_DEVICE u32 top_of(const Config&) const { return 0; }
-    WG_DEVICE void set_top(Config&, u32) const {}
-    WG_DEVICE bool reserve(const Config& c, u32& place) {
-        place = c.depth;
-        return c.depth < room;
-    }
-    WG_DEVICE void push(Config& c, u32, const Level& level) {
-        own[c.depth] = level;
-        c.depth += 1;
-        c.owed += level.cost;
-    }
-    WG_DEVICE Level pop(Config& c) {
-        c.depth -= 1;
-        const Level level = c.depth < floor ? base[c.depth] : own[c.depth];
-        floor = c.depth < floor ? c.depth : floor;
-        c.owed -= level.cost;
-        return level;
-    }
-};
-
-// A level that some token of a walk has opened.
-struct PoolNode {
-    Level level;
-    u32 below;  // the level around it, or WG_OWN_LEVELS
-    u32 padding;
-};
-static_assert(sizeof(PoolNode) == 32, "half a cache line sector pair");
-
-// Many texts that share prefixes: a tree of immutable nodes, so that a fork is a copy of the Config.
-struct PoolLevels {
-    const Level* base;
-    PoolNode* nodes;
-    u32* used;  // shared by the block
-    u32 room;
-    bool full;  // a level found no room: the answer "illegal" is worth nothing
-
-    WG_DEVICE u32 top_of(const Config& c) const { return c.top; }
-    WG_DEVICE void set_top(Config& c, u32 top) const { c.top = top; }
-    WG_DEVICE bool reserve(const Config&, u32& place) {
-        place = wg_atomic_add(used, 1);
-        if (place < room) return true;
-        full = true;
-        return false;
-    }
-    WG_DEVICE void push(Config& c, u32 place, const Level& level) {
-        nodes[place].level = level;
-        nodes[place].below = c.top;
-        c.top = place;
-        c.depth += 1;
-        c.owed += level.cost;
-    }
-    WG_DEVICE Level pop(Config& c) {
-        c.depth -= 1;
-        Level level;
-        if (c.top == WG_OWN_LEVELS) {
-            level = base[c.depth];
-        } else {
-            level = nodes[c.top].level;
-            c.top = nodes[c.top].below;
-        }
-        c.owed -= level.cost;
-        return level;
-    }
-};
-
-// A single byte tried after what a LinearLevels has read: it opens one level at most, which is then of no use.
-struct OneLevel {
-    const Level* base;
-    const Level* own;
-    u32 floor;
-    Level opened;
-    u32 opened_at;
-
-    WG_DEVICE u32 top_of(const Config&) const { return 0; }
-    WG_DEVICE void set_top(Config&, u32) const {}
-    WG_DEVICE bool reserve(const Config& c, u32& place) {
-        place = 0;
-        opened_at = c.depth;
-        return true;
-    }
-    WG_DEVICE void push(Config& c, u32, const Level& level) {
-        opened = level;
-        c.depth += 1;
-        c.owed += level.cost;
-    }
-    WG_DEVICE Level pop(Config& c) {
-        c.depth -= 1;
-        const Level level = c.depth == opened_at ? opened : c.depth < floor ? base[c.depth] : own[c.depth];
-        c.owed -= level.cost;
-        return level;
-    }
-};
-
-WG_DEVICE OneLevel one_level(const LinearLevels& l) {
-    return {l.base, l.own, l.floor, {0, 0, 0, 0, 0}, 0xffffffffu};
 }
 
 // ---- Reading ----
@@ -238,6 +118,7 @@ WG_FUNCTION Arrival arrive_extra(const GrammarView& g, u32 state, u32 extra, u32
     const Extra* extras = section_at<Extra>(g, g.extras);
     do {
         const Extra& e = extras[extra];
+        WG_LOADS(1);
         if (e.chain_to == 0 || count < e.chain_at) {
             if (e.keys != 0) {
                 const KeyInfo& keys = section_at<KeyInfo>(g, g.keys)[e.keys];
@@ -287,6 +168,7 @@ WG_DEVICE u64 ticks_cost(u32 at, u32 count, u32 per_tick, u32 tick_spaces, u64 p
 // The bound within the level of a state whose extra is not 0, which costs `cost` by itself.
 WG_FUNCTION u64 bound_extra(const GrammarView& g, u32 extra, u64 cost, u32 count, u32 spaces, u32 depth, u64 seen) {
     const Extra& e = section_at<Extra>(g, g.extras)[extra];
+    WG_LOADS(1);
     const u64 per_space = (u64)g.indent * depth;
     u64 bound = saturating_add(ticks_cost(e.cost_at, count, e.cost_per_tick, e.cost_tick_spaces, per_space),
                                cost + (u64)e.cost_spaces * per_space);
@@ -330,6 +212,7 @@ template <typename Levels>
 WG_DEVICE bool leave(const GrammarView& g, Levels& levels, Config& c, u32 outcome) {
     if (c.depth == 0) return false;
     const Level level = levels.pop(c);
+    WG_LOADS(2);
     const SiteInfo s = section_at<SiteInfo>(g, g.sites)[level.site];
     if (outcome >= s.target_count) return false;
     c.count = level.count;
@@ -370,6 +253,7 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     u32 place;
     if (depth == 0 || !levels.reserve(c, place)) return false;
     const u32 site = action & ACTION_INDEX;
+    WG_LOADS(1);
     const SiteInfo s = section_at<SiteInfo>(g, g.sites)[site];
     // What a variant changes and the next one reads.
     const u64 seen = c.seen, owed = c.owed;
@@ -378,6 +262,7 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     bool legal = false;
     for (u32 i = s.variant_count; i-- > 0;) {
         const VariantInfo& v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
+        WG_LOADS(1);
         if (v.depth > depth) continue;
         c.owed = owed;
         c.depth = outer;
@@ -434,6 +319,13 @@ WG_DEVICE bool read_byte(const GrammarView& g, PoolLevels& levels, Config& c, u3
 WG_FUNCTION bool read_byte(const GrammarView& g, LinearLevels& levels, Config& c, u32 byte, u64 left) {
     return read_inline(g, levels, c, byte, left);
 }
+// The same where it is not the inner loop.
+WG_FUNCTION bool read_apart(const GrammarView& g, PoolLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_inline(g, levels, c, byte, left);
+}
+WG_DEVICE bool read_apart(const GrammarView& g, LinearLevels& levels, Config& c, u32 byte, u64 left) {
+    return read_byte(g, levels, c, byte, left);
+}
 WG_FUNCTION bool read_byte(const GrammarView& g, OneLevel& levels, Config& c, u32 byte, u64 left) {
     return read_inline(g, levels, c, byte, left);
 }
@@ -445,6 +337,7 @@ WG_DEVICE bool is_complete(const GrammarView& g, Levels levels, Config c) {
         const StateInfo s = state_of(g, c.state);
         if ((s.flags & STATE_ACCEPTING) != 0) return c.depth == 0;
         // A number ends where the text does.
+        WG_LOADS(1);
         const u32 action = section_at<u32>(g, g.rows)[s.row];
         const bool ends = action >> 29 == ACTION_LEAVE && (action & ACTION_FLAG) == 0;
         if (!ends || !leave(g, levels, c, action & ACTION_INDEX)) return false;

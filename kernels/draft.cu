@@ -96,7 +96,7 @@ WG_DEVICE void write_set(DraftBlock& s, const DraftParams& p, u32 row, u32 slot,
     make_legal(s.legal, v, words, false);
 }
 
-WG_KERNEL(verify_draft, DraftParams, WALK_THREADS, 4) {
+WG_KERNEL(verify_draft, DraftParams, WALK_THREADS, 3) {
     WG_SHARED(DraftBlock, s);
     const u32 each = p.nodes + (p.words != 0 ? 1 : 0);
     Level* own = reinterpret_cast<Level*>(p.spare) + (u64)WG_BLOCK * (WALK_WARPS + 1) * p.a.max_levels;
@@ -122,4 +122,4 @@ WG_KERNEL(verify_draft, DraftParams, WALK_THREADS, 4) {
     }
 }
 
-static_assert(sizeof(DraftBlock) == 34488, "device::draft::SHARED");
+static_assert(sizeof(DraftBlock) == 37920, "device::draft::SHARED");

@@ -178,6 +178,27 @@ struct StringInfo {
 };
 static_assert(sizeof(StringInfo) == 64, "device::vocabulary::StringInfo");
 
+// Tokens by the run of a class's characters that they begin with.
+struct RunInfo {
+    Section whole;      // StringToken: nothing but such a run, by its characters
+    Section tokens;     // StringToken: the others, by what follows the run; the last suffix is the empty one (of none)
+    Section starts;     // u32: where each suffix's tokens begin, and the end
+    TrieInfo suffixes;
+    u32 max_chars;      // among `whole`
+    u32 padding;
+};
+static_assert(sizeof(RunInfo) == 48, "device::vocabulary::RunInfo");
+
+// A token that no trie and no bitmap holds.
+struct LooseToken {
+    u32 token;
+    u16 chars;   // plain characters that it begins with
+    u16 bytes;   // of these
+    u32 spaces;  // bytes of whitespace that it begins with
+    u32 padding;
+};
+static_assert(sizeof(LooseToken) == 16, "device::vocabulary::LooseToken");
+
 // The tokens of a slice. Bitmap i holds those of at most bounds[i] characters; the last one all.
 struct SliceInfo {
     u32 bounds[SLICE_BOUNDS];
@@ -210,15 +231,22 @@ struct VocabHeader {
     Section bytes;       // u8
     Section info;        // u16, len: characters | slices << 8
     Section stop_ids;    // u32, by rising id
-    Section loose;       // u32: tokens that no trie and no bitmap holds
+    Section loose;       // LooseToken
     Section by_chars;    // u32: ids of plain tokens by number of characters, then id
     Section char_starts; // u32, TRIE_MAX_DEPTH + 2: where those of each number of characters begin
     TrieInfo all;        // every token but the loose ones
-    TrieInfo rest;       // those of them that are not plain
+    RunInfo spaces;      // whitespace; tokens of one blank and something else are in `all` alone
+    RunInfo digits;      // `sub` is the first digit; nothing if some token has digits and something else behind them
+    u32 blank;           // the node of the single blank in `all`; 0: none
+    u32 padding;
     SubPath paths[STRING_SUBS];
     SliceInfo slices[SLICES];
+    RunInfo outside[SLICES];  // the tokens that are not in a slice, by the characters of it that they begin with; those
+                              // that begin with none stand here for the first slice alone
     StringInfo strings[STRING_SUBS];
 };
 static_assert(__builtin_offsetof(VocabHeader, starts) == 40 && __builtin_offsetof(VocabHeader, all) == 96, "header");
-static_assert(__builtin_offsetof(VocabHeader, paths) == 128 && __builtin_offsetof(VocabHeader, slices) == 768, "header");
-static_assert(__builtin_offsetof(VocabHeader, strings) == 1472 && sizeof(VocabHeader) == 2752, "VocabHeader");
+static_assert(__builtin_offsetof(VocabHeader, spaces) == 112 && __builtin_offsetof(VocabHeader, blank) == 208, "header");
+static_assert(__builtin_offsetof(VocabHeader, paths) == 216 && __builtin_offsetof(VocabHeader, slices) == 856, "header");
+static_assert(__builtin_offsetof(VocabHeader, outside) == 1560 && __builtin_offsetof(VocabHeader, strings) == 1944, "header");
+static_assert(sizeof(VocabHeader) == 3224, "VocabHeader");

@@ -33,17 +33,20 @@ static_assert(sizeof(LegalParams) == 56 + 64, "device::legal::LegalParams");
 
 struct LegalBlock {
     LegalShared legal;
-    u32 queue[WALK_THREADS];  // slot and part of long walks: part * slot_count + slot, or 0xffffffff
+    u32 queue[WALK_THREADS];  // slot and part of long walks: part * slot_count + slot
+    u32 queued;
     u32 last;
 };
 
 // Whether the walk is likely to see most of the trie. Any answer is right, if all blocks give the same.
-WG_DEVICE bool is_long(const Slot& s) {
+WG_DEVICE bool is_long(const SlotArrays& a, u32 slot) {
+    const Slot& s = *slot_at(a, slot);
     if (s.status != SLOT_RUNNING || s.grammar == WG_NONE) return false;
     const GrammarView g = view_of(s.grammar);
     const StateInfo state = state_of(g, s.state);
     if ((state.free & STATE_SUB_MASK) != 0 || (state.slices & 1u) != 0) return false;
-    if (state.slices != 0) return true;
+    // Without a count there is a trie of what follows the slice's characters.
+    if (state.slices != 0) return state.extra != 0;
     if (missing_spaces(g, place_of(s).c, state.flags) > 0) return false;
     const u32* row = section_at<u32>(g, g.rows) + state.row;
     u32 listed = 0, read = 0;
@@ -53,11 +56,19 @@ WG_DEVICE bool is_long(const Slot& s) {
         if (row[2 + 2 * i + 1] >> 29 != ACTION_DEAD) read += bytes;
     }
     const bool reads = row[0] >> 29 == ACTION_STAY || row[0] >> 29 == ACTION_NEXT;
-    return read + (reads ? 256 - listed : 0) >= LONG_WALK_BYTES;
+    if (read + (reads ? 256 - listed : 0) < LONG_WALK_BYTES) return false;
+    // Where letters lead to a place closed under a slice, that place's set is nearly this one's.
+    for (u32 byte = 'K'; byte <= 'z'; byte += 'z' - 'K') {
+        Config c = place_of(s).c;
+        const Level* levels = levels_at(a, slot);
+        OneLevel one = {levels, levels, c.depth, {0, 0, 0, 0, 0}, 0xffffffffu};
+        if (read_byte(g, one, c, byte, left_after(s.budget)) && state_of(g, c.state).slices != 0) return false;
+    }
+    return true;
 }
 
 // What comes next, plan_legal, begins with a barrier.
-WG_DEVICE void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
+WG_FUNCTION void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
     WG_SYNC();
     if (WG_THREAD == 0) {
         const Slot& line = *slot_at(p.a, slot);
@@ -72,48 +83,59 @@ WG_DEVICE void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
     }
 }
 
+WG_DEVICE u32* row_of(u64 words, const VocabView& v, u32 slot) {
+    return reinterpret_cast<u32*>(words) + (u64)slot * v.header->stride;
+}
+WG_DEVICE LegalHead* head_of(const LegalParams& p, u32 slot) { return reinterpret_cast<LegalHead*>(p.heads) + slot; }
+
 // One part of a slot's long walk; the last to be done makes the set.
 WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v, u32 slot, u32 part) {
     LegalShared& legal = s.legal;
-    u32* found = reinterpret_cast<u32*>(p.found) + (u64)slot * v.header->stride;
-    u32* words = reinterpret_cast<u32*>(p.words) + (u64)slot * v.header->stride;
-    u32* tickets = reinterpret_cast<u32*>(p.tickets);
     take_slot(legal, p, slot);
     plan_legal(legal, v);
+    if (legal.plan == PLAN_USUAL || (legal.plan == PLAN_CLOSED && legal.steady != 0)) {
+        // Not long after all, and nothing that could be put together from parts.
+        if (part != 0) return;
+        make_legal(legal, v, row_of(p.words, v, slot), false);
+        if (WG_THREAD == 0) *head_of(p, slot) = {LEGAL_BITMAP, 0};
+        return;
+    }
     // The walk begins with a barrier.
     if (WG_THREAD == 0) {
-        legal.walk.words = found;
+        legal.walk.words = row_of(p.found, v, slot);
+        legal.walk.stride = v.header->stride;
         legal.walk.listing = 0;
     }
     add_walk(legal, v, part, p.parts);
     WG_FENCE();
     WG_SYNC();
+    u32* tickets = reinterpret_cast<u32*>(p.tickets);
     if (WG_THREAD == 0) s.last = wg_atomic_add(&tickets[slot], 1) == p.parts - 1;
     WG_SYNC();
     if (s.last == 0) return;
     WG_FENCE();
     if (WG_THREAD == 0) {
         tickets[slot] = 0;
-        legal.walk.words = words;
-        reinterpret_cast<LegalHead*>(p.heads)[slot] = {LEGAL_BITMAP, 0};
+        legal.walk.words = row_of(p.words, v, slot);
+        *head_of(p, slot) = {LEGAL_BITMAP, 0};
     }
     // It ends with a barrier, before anything asks the walk where its words are.
-    write_base(legal, v, words, found);
+    write_base(legal, v, row_of(p.words, v, slot), row_of(p.found, v, slot));
     add_rest(legal, v);
 }
 
 WG_DEVICE void whole_slot(LegalBlock& s, const LegalParams& p, const VocabView& v, u32 slot) {
-    LegalHead* head = reinterpret_cast<LegalHead*>(p.heads) + slot;
     const Slot& line = *slot_at(p.a, slot);
     if (line.status != SLOT_RUNNING || line.grammar == WG_NONE) {
-        if (WG_THREAD == 0) *head = {line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST, 0};
+        if (WG_THREAD == 0) *head_of(p, slot) = {line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST, 0};
         return;
     }
     take_slot(s.legal, p, slot);
-    make_legal(s.legal, v, reinterpret_cast<u32*>(p.words) + (u64)slot * v.header->stride, true);
+    make_legal(s.legal, v, row_of(p.words, v, slot), true);
     const WalkShared& walk = s.legal.walk;
-    if (walk.listing != 0) write_list(walk, reinterpret_cast<u32*>(p.ids) + (u64)slot * WG_LIST_CAP);
-    if (WG_THREAD == 0) *head = {walk.listing != 0 ? LEGAL_LIST : LEGAL_BITMAP, walk.listing != 0 ? walk.count : 0};
+    const u32 listed = walk.listing != 0;
+    if (listed) write_list(walk, reinterpret_cast<u32*>(p.ids) + (u64)slot * WG_LIST_CAP);
+    if (WG_THREAD == 0) *head_of(p, slot) = {listed ? LEGAL_LIST : LEGAL_BITMAP, listed ? walk.count : 0};
 }
 
 WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
@@ -125,20 +147,19 @@ WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
         const u32 items = slots * p.parts;
         for (u32 from = 0; from < items; from += WG_BLOCKS * WALK_THREADS) {
             const u32 item = from + WG_THREAD * WG_BLOCKS + WG_BLOCK;
-            const bool is = item < items && is_long(*slot_at(p.a, item % slots));
+            const bool is = item < items && is_long(p.a, item % slots);
             WG_SYNC();
-            s.queue[WG_THREAD] = is ? item : 0xffffffffu;
+            if (WG_THREAD == 0) s.queued = 0;
             WG_SYNC();
-            for (u32 i = 0; i < WALK_THREADS; ++i) {
-                const u32 next = s.queue[i];
-                if (next != 0xffffffffu) long_part(s, p, v, next % slots, next / slots);
-            }
+            if (is) s.queue[wg_atomic_add(&s.queued, 1)] = item;
+            WG_SYNC();
+            for (u32 i = 0; i < s.queued; ++i) long_part(s, p, v, s.queue[i] % slots, s.queue[i] / slots);
         }
     }
     for (u32 slot = WG_BLOCK; slot < slots; slot += WG_BLOCKS) {
-        if (p.parts > 1 && is_long(*slot_at(p.a, slot))) continue;
+        if (p.parts > 1 && is_long(p.a, slot)) continue;
         whole_slot(s, p, v, slot);
     }
 }
 
-static_assert(sizeof(LegalBlock) == 34736, "device::legal::SHARED");
+static_assert(sizeof(LegalBlock) == 38168, "device::legal::SHARED");

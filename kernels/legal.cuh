@@ -5,249 +5,19 @@
 // | FREE    | in a string, no threshold or budget near     | a bitmap of the vocabulary, a walk of 500 suffixes    |
 // | COUNTED | in a string, near a threshold or the budget  | a slice's bitmap by length, lists, a walk of suffixes |
 // | CLOSED  | every character of a slice leads back        | a slice's bitmap by length, a walk of what is outside |
-// | WALK    | any other                                    | a walk of the trie                                    |
+// | USUAL   | most characters lead to one closed place     | CLOSED from there, put right where others lead        |
+// | WALK    | any other                                    | a walk of the trie, runs of blanks and digits at once |
 //
-// A token within a slice, or a string, ends where its number of characters leads to. Places after 0, 1, 2 ...
-// characters change only at thresholds, so they are a few segments, found by one thread.
+// Thread mapping: all 128 threads of a block make one set; see walk.cuh and plan.cuh.
+//
+// Bytes moved and floor: legal.cu.
 #pragma once
 
-#include "advance.cuh"
-#include "walk.cuh"
-
-enum Plan : u32 { PLAN_WALK = 0, PLAN_FREE = 1, PLAN_COUNTED = 2, PLAN_CLOSED = 3 };
-
-#define LEGAL_SEGMENTS 8u
-#define LEGAL_CHARS (TRIE_MAX_DEPTH + 1u)
-
-// Places after `from` and more characters, up to the next segment's.
-struct Segment {
-    Config c;   // after exactly `from`
-    u32 from;
-    u32 tick;   // what each further character adds to the count
-};
-
-// Tokens with `least ... most` characters before the closing quote are behind it at `after`.
-struct Exit {
-    Config after;
-    u32 least, most;
-};
-
-struct LegalShared {
-    WalkShared walk;
-    Config root;
-    const u32* base_words;
-    u32 plan;
-    u32 sub;       // FREE: the sub-state
-    u32 slice;     // COUNTED and CLOSED
-    u32 upto;      // all lengths up to this one are legal, and in the base
-    u32 bound;     // the base holds all lengths up to this one
-    u32 most;      // characters a token may have
-    u32 segment_count;
-    u32 exit_count;
-    u32 complete;
-    u32 loose_again;  // the pool was full while loose tokens were read
-    u32 ok[LEGAL_CHARS / 32];  // bit k: a token of k characters may end there
-    u32 partial_ok[STRING_SUBS][LEGAL_CHARS / 32];
-    Segment segments[LEGAL_SEGMENTS];
-    Exit exits[LEGAL_SEGMENTS];
-};
-static_assert(LEGAL_CHARS % 32 == 0, "whole words");
-
-WG_DEVICE OneLevel root_levels(const LegalShared& s) {
-    return {s.walk.base, s.walk.base, s.root.depth, {0, 0, 0, 0, 0}, 0xffffffffu};
-}
-
-WG_DEVICE bool is_between_characters(const StateInfo& s) { return (s.free & STATE_SUB_MASK) == 1; }
-
-// Whether none of some bytes (a set of 256 bits) is read in a state: its row alone tells.
-WG_DEVICE bool shuts_out(const GrammarView& g, const StateInfo& s, const u8* bytes) {
-    const u32* row = section_at<u32>(g, g.rows) + s.row;
-    if (row[0] >> 29 != ACTION_DEAD || s.flags != 0) return false;
-    for (u32 i = 0; i < row[1]; ++i) {
-        if (row[2 + 2 * i + 1] >> 29 == ACTION_DEAD) continue;
-        const u32 first = row[2 + 2 * i] & 0xffu, last = row[2 + 2 * i] >> 8;
-        for (u32 byte = first; byte <= last; ++byte) {
-            if ((bytes[byte / 8] >> (byte % 8) & 1u) != 0) return false;
-        }
-    }
-    return true;
-}
-
-WG_DEVICE u32 saturating_count(u32 count, u32 more) {
-    return count + more < count ? 0xffffffffu : count + more;
-}
-
-// The place after `chars` characters, which must not exceed `most`.
-WG_DEVICE Config after_chars(const LegalShared& s, u32 chars) {
-    u32 i = s.segment_count - 1;
-    while (i > 0 && s.segments[i].from > chars) --i;
-    const Segment& segment = s.segments[i];
-    Config c = segment.c;
-    if (chars > segment.from) {
-        c.count = saturating_count(c.count, segment.tick * (chars - segment.from));
-        c.spaces = 0;
-    }
-    return c;
-}
-
-// Finds the segments; by one thread. False if some state on the way reads some of the slice's characters only.
-WG_FUNCTION bool find_segments(LegalShared& s, const SliceInfo& slice, bool string, u32 max) {
-    const GrammarView& g = s.walk.g;
-    Config c = s.root;
-    u32 from = 0;
-    s.segment_count = 0;
-    for (;;) {
-        const StateInfo state = state_of(g, c.state);
-        const bool open = string ? is_between_characters(state) : (state.slices >> s.slice & 1u) != 0;
-        if (!open && !shuts_out(g, state, slice.bytes)) return false;
-        if (s.segment_count == LEGAL_SEGMENTS) return false;
-        Segment& segment = s.segments[s.segment_count++];
-        segment = {c, from, 0};
-        s.most = from;
-        if (!open || from == max) return true;
-        Config next = c;
-        OneLevel one = root_levels(s);
-        if (!read_byte(g, one, next, 'a', WG_UNLIMITED)) return true;
-        segment.tick = next.count - c.count;
-        if (next.state != c.state) {
-            c = next;
-            from += 1;
-            continue;
-        }
-        const Extra& e = section_at<Extra>(g, g.extras)[state.extra];
-        // Characters until the count reaches the threshold.
-        if (e.chain_to == 0 || segment.tick == 0 || (u64)c.count + (max - from) < e.chain_at) {
-            s.most = max;
-            return true;
-        }
-        const u32 steps = e.chain_at - c.count;
-        c = next;
-        c.count = e.chain_at - 1;
-        one = root_levels(s);
-        if (!read_byte(g, one, c, 'a', WG_UNLIMITED)) {
-            s.most = from + steps - 1;
-            return true;
-        }
-        from += steps;
-    }
-}
-
-// Where tokens that reach the closing quote are behind it; by one thread.
-WG_FUNCTION void find_exits(LegalShared& s) {
-    s.exit_count = 0;
-    for (u32 i = 0; i < s.segment_count; ++i) {
-        Config after = s.segments[i].c;
-        OneLevel one = root_levels(s);
-        if (!read_byte(s.walk.g, one, after, '"', left_after(s.walk.budget))) continue;
-        const u32 least = s.segments[i].from;
-        const u32 most = i + 1 < s.segment_count ? s.segments[i + 1].from - 1 : s.most;
-        if (s.exit_count > 0) {
-            Exit& last = s.exits[s.exit_count - 1];
-            if (last.most + 1 == least && last.after.state == after.state && last.after.count == after.count &&
-                last.after.seen == after.seen) {
-                last.most = most;
-                continue;
-            }
-        }
-        s.exits[s.exit_count++] = {after, least, most};
-    }
-}
-
-// Tries FREE; by one thread. `sub` is the sub-state that the root stands for.
-WG_FUNCTION void plan_free(LegalShared& s, const VocabView& v, u32 sub) {
-    const GrammarView& g = s.walk.g;
-    const SubPath& path = v.header->paths[sub];
-    Config main = s.root;
-    OneLevel one = root_levels(s);
-    for (u32 i = 0; i < path.from_len; ++i) {
-        if (!read_byte(g, one, main, path.from[i], WG_UNLIMITED)) return;
-    }
-    const StateInfo state = state_of(g, main.state);
-    if (!is_between_characters(state) || (state.free & STATE_STEADY) == 0) return;
-    // The root must be a state of the very string that it completes a character of.
-    Config back = main;
-    for (u32 i = 0; i < path.to_len; ++i) {
-        if (!read_byte(g, one, back, path.to[i], WG_UNLIMITED)) return;
-    }
-    if (back.state != s.root.state) return;
-    const StringInfo& info = v.header->strings[sub];
-    const Extra& e = section_at<Extra>(g, g.extras)[state.extra];
-    if (e.chain_to != 0 && (u64)main.count + info.max_chars + 1 >= e.chain_at) return;
-    if (s.walk.budget != WG_NO_LIMIT) {
-        // Bounds fall as the count grows.
-        Config least = main;
-        least.count = s.root.count;
-        if (saturating_add(bound_of(g, least), STEADY_SLACK) >= s.walk.budget) return;
-    }
-    s.plan = PLAN_FREE;
-    s.sub = sub;
-    s.exit_count = 0;
-    one = root_levels(s);
-    if (read_byte(g, one, main, '"', left_after(s.walk.budget))) {
-        s.exits[0] = {main, 0, 0xffffu};
-        s.exit_count = 1;
-    }
-}
-
-// Decides how the set is made; by the whole block. The walk's fields and the root must be set.
-WG_FUNCTION void plan_legal(LegalShared& s, const VocabView& v) {
-    const GrammarView& g = s.walk.g;
-    WG_SYNC();
-    if (WG_THREAD == 0) {
-        const StateInfo state = state_of(g, s.root.state);
-        const u32 sub = state.free & STATE_SUB_MASK;
-        OneLevel one = root_levels(s);
-        s.complete = is_complete(g, one, s.root);
-        s.plan = PLAN_WALK;
-        s.exit_count = 0;
-        s.loose_again = 0;
-        if (sub != 0) plan_free(s, v, sub - 1);
-        if (s.plan == PLAN_WALK && sub == 1) {
-            s.slice = 0;
-            if (find_segments(s, v.header->slices[0], true, v.header->strings[0].max_chars)) {
-                s.plan = PLAN_COUNTED;
-                find_exits(s);
-            }
-        }
-        if (s.plan == PLAN_WALK && state.slices != 0) {
-            // Of those that it is closed under, the first has the most tokens.
-            s.slice = wg_ffs(state.slices) - 1;
-            const SliceInfo& slice = v.header->slices[s.slice];
-            if (find_segments(s, slice, false, slice.max_chars)) s.plan = PLAN_CLOSED;
-        }
-    }
-    WG_SYNC();
-    if (s.plan == PLAN_FREE) {
-        if (WG_THREAD == 0) s.base_words = section_at<u32>(v, v.header->strings[s.sub].inside);
-        WG_SYNC();
-        return;
-    }
-    if (s.plan == PLAN_WALK) return;
-    // Which lengths may end, a thread a length.
-    for (u32 from = 0; from < LEGAL_CHARS; from += WG_THREADS) {
-        const u32 k = from + WG_THREAD;
-        const bool may = k >= 1 && k <= s.most && k < LEGAL_CHARS && fits(g, after_chars(s, k), s.walk.budget);
-        const u32 bits = WG_BALLOT(may);
-        if (WG_LANE == 0 && k < LEGAL_CHARS) s.ok[k / 32] = bits;
-    }
-    WG_SYNC();
-    if (WG_THREAD == 0) {
-        const SliceInfo& slice = v.header->slices[s.slice];
-        u32 upto = 0;
-        while (upto < s.most && (s.ok[(upto + 1) / 32] >> ((upto + 1) % 32) & 1u) != 0) ++upto;
-        u32 bitmap = 0;
-        while (bitmap + 1 < slice.bitmaps && slice.bounds[bitmap + 1] <= upto) ++bitmap;
-        if (upto >= slice.max_chars) bitmap = slice.bitmaps - 1;
-        s.upto = upto;
-        s.bound = bitmap + 1 == slice.bitmaps ? slice.max_chars : slice.bounds[bitmap];
-        s.base_words = section_at<u32>(v, slice.words) + (u64)bitmap * v.header->stride;
-    }
-    WG_SYNC();
-}
+#include "plan.cuh"
 
 // Writes the bitmap that the set begins with; with `found`, what walks have found is added and taken away
 // from there. By the whole block.
-WG_DEVICE void write_base(const LegalShared& s, const VocabView& v, u32* words, u32* found) {
+WG_FUNCTION void write_base(const LegalShared& s, const VocabView& v, u32* words, u32* found) {
     const u32 n = v.header->stride / 4;
     const bool empty = s.plan == PLAN_WALK;
     wg_u4* to = reinterpret_cast<wg_u4*>(words);
@@ -313,28 +83,87 @@ WG_FUNCTION void add_inside(LegalShared& s, const VocabView& v) {
 // The tokens that leave a string.
 WG_FUNCTION void add_exits(LegalShared& s, const VocabView& v) {
     const StringInfo& info = v.header->strings[s.plan == PLAN_FREE ? s.sub : 0];
-    for (u32 i = 0; i < s.exit_count; ++i) {
-        WalkOf w = walk_of(v, info.suffixes);
-        w.exits = section_at<StringToken>(v, info.exits);
-        w.exit_starts = section_at<u32>(v, info.suffix_starts);
-        w.least_chars = s.exits[i].least;
-        w.most_chars = s.exits[i].most;
-        const Config after = s.exits[i].after;
-        if (fits(s.walk.g, after, s.walk.budget)) {
-            // The empty suffix is the last.
-            const u32 empty = info.suffix_starts.count - 2;
-            for (u32 j = w.exit_starts[empty] + WG_THREAD; j < w.exit_starts[empty + 1]; j += WG_THREADS) {
-                const StringToken t = w.exits[j];
-                if (t.chars >= w.least_chars && t.chars <= w.most_chars) emit(s.walk, t.token);
-            }
+    const WalkOf& w = s.walk.of;
+    WG_SYNC();
+    if (WG_THREAD == 0) {
+        s.walk.of = walk_of(v, info.suffixes, info.exits, info.suffix_starts);
+        s.walk.root_count = 0;
+        for (u32 i = 0; i < s.exit_count; ++i) {
+            add_root(s.walk, w, s.exits[i].after, 0, suffixes_after(s.exits[i].least, s.exits[i].most));
         }
-        walk(s.walk, w, after);
+    }
+    WG_SYNC();
+    for (u32 i = 0; i < s.exit_count; ++i) {
+        if (!fits(s.walk.g, s.exits[i].after, s.walk.budget)) continue;
+        // The empty suffix is the last.
+        const u32 empty = info.suffix_starts.count - 2;
+        for (u32 j = w.suffix_starts[empty] + WG_THREAD; j < w.suffix_starts[empty + 1]; j += WG_THREADS) {
+            const StringToken t = w.suffix_tokens[j];
+            if (t.chars >= s.exits[i].least && t.chars <= s.exits[i].most) emit(s.walk, t.token);
+        }
+    }
+    walk(s.walk, w);
+}
+
+// The tokens that are runs of whitespace or of digits, where these lead to one place.
+WG_FUNCTION void add_runs(LegalShared& s, const VocabView& v) {
+    const StringToken* spaces = section_at<StringToken>(v, v.header->spaces.whole);
+    const StringToken* digits = section_at<StringToken>(v, v.header->digits.whole);
+    const u32 blank = s.space_limit != 0 && fits(s.walk.g, s.space_place, s.walk.budget) ? v.header->spaces.whole.count : 0;
+    const u32 n = blank + (s.walk.digits != 0 ? v.header->digits.whole.count : 0);
+    // In pieces that a list has room for.
+    for (u32 from = 0; from < n; from += WALK_LIST) {
+        WG_SYNC();
+        const bool long_list = s.walk.listing != 0 && s.walk.count > WALK_LIST;
+        WG_SYNC();
+        if (long_list) list_to_bits(s.walk);
+        for (u32 i = from + WG_THREAD; i < n && i < from + WALK_LIST; i += WG_THREADS) {
+            const StringToken t = i < blank ? spaces[i] : digits[i - blank];
+            const bool legal = i < blank ? t.chars <= s.space_limit
+                                         : (s.walk.digits >> t.sub & 1u) != 0 && t.chars <= s.digit_limit &&
+                                               (s.digit_ok >> t.chars & 1u) != 0;
+            if (legal) emit(s.walk, t.token);
+        }
     }
 }
 
-// The tokens that no trie holds: most lie within a slice and need no reading, the rest are read one a thread.
+// Reads a loose token: the plain characters that it begins with at once, from where the place is closed under them.
+template <typename Levels>
+WG_DEVICE bool read_loose(const LegalShared& s, const VocabView& v, Levels& levels, Config& c, const LooseToken& t) {
+    const GrammarView& g = s.walk.g;
+    const u32* starts = section_at<u32>(v, v.header->starts);
+    const u8* bytes = section_at<u8>(v, v.header->bytes) + starts[t.token];
+    const u32 n = starts[t.token + 1] - starts[t.token];
+    if (s.space_limit != 0 && s.plan == PLAN_WALK && t.spaces > s.space_limit) return false;
+    const bool counted = s.plan == PLAN_COUNTED || (s.plan == PLAN_CLOSED && s.slice == 0);
+    if (counted && s.most < v.header->slices[0].max_chars && t.chars > s.most) return false;
+    const u64 left = left_after(s.walk.budget);
+    u32 i = 0;
+    while (i < n) {
+        // Characters of one byte each can be counted from anywhere.
+        const bool countable = i + 1 < t.bytes && (i == 0 || t.chars == t.bytes) && g.indent == 0;
+        const u32 chars = countable ? t.chars - i : 0;
+        if (chars > 1 && (state_of(g, c.state).slices & 1u) != 0) {
+            const Extra& e = section_at<Extra>(g, g.extras)[state_of(g, c.state).extra];
+            Config one = c;
+            if ((e.chain_to == 0 || (u64)c.count + chars < e.chain_at) && read_apart(g, levels, one, 'a', WG_UNLIMITED) &&
+                one.state == c.state) {
+                const u64 count = (u64)c.count + (u64)chars * (one.count - c.count);
+                c = one;
+                c.count = count > 0xffffffffu ? 0xffffffffu : (u32)count;
+                i = t.bytes;
+                continue;
+            }
+        }
+        if (!read_apart(g, levels, c, bytes[i], left)) return false;
+        ++i;
+    }
+    return fits(g, c, s.walk.budget);
+}
+
+// The tokens that no trie holds, one a thread.
 WG_FUNCTION void add_loose(LegalShared& s, const VocabView& v) {
-    const u32* loose = section_at<u32>(v, v.header->loose);
+    const LooseToken* loose = section_at<LooseToken>(v, v.header->loose);
     const u32 n = v.header->loose.count;
     WG_SYNC();
     if (WG_THREAD == 0) s.walk.pool_used = 0;
@@ -342,7 +171,8 @@ WG_FUNCTION void add_loose(LegalShared& s, const VocabView& v) {
     for (u32 i = WG_THREAD; i < n; i += WG_THREADS) {
         PoolLevels levels = {s.walk.base, s.walk.pool, &s.walk.pool_used, s.walk.pool_room, false};
         Config c = s.root;
-        if (read_token(s.walk.g, v, levels, c, loose[i], s.walk.budget)) emit(s.walk, loose[i]);
+        const LooseToken t = loose[i];
+        if (read_loose(s, v, levels, c, t)) emit(s.walk, t.token);
         if (levels.full) wg_atomic_or(&s.loose_again, 1);
     }
     WG_SYNC();
@@ -352,14 +182,15 @@ WG_FUNCTION void add_loose(LegalShared& s, const VocabView& v) {
             LinearLevels levels = {s.walk.base, s.walk.spare + (u64)WG_WARP * s.walk.max_levels, s.root.depth,
                                    s.walk.max_levels};
             Config c = s.root;
-            if (read_token(s.walk.g, v, levels, c, loose[i], s.walk.budget)) emit(s.walk, loose[i]);
+            const LooseToken t = loose[i];
+            if (read_loose(s, v, levels, c, t)) emit(s.walk, t.token);
         }
     }
     WG_SYNC();
 }
 
 // What needs no walk, except in the first part of a set that several blocks make.
-WG_DEVICE void add_rest(LegalShared& s, const VocabView& v) {
+WG_FUNCTION void add_rest(LegalShared& s, const VocabView& v) {
     if (s.plan == PLAN_COUNTED || s.plan == PLAN_CLOSED) add_lengths(s, v);
     if (s.plan == PLAN_COUNTED) add_inside(s, v);
     if (s.plan == PLAN_COUNTED || s.plan == PLAN_FREE) add_exits(s, v);
@@ -373,14 +204,47 @@ WG_DEVICE void add_rest(LegalShared& s, const VocabView& v) {
 
 // The walk of the vocabulary that the plan asks for, if it does, or one of `parts` parts of it.
 WG_DEVICE bool add_walk(LegalShared& s, const VocabView& v, u32 part, u32 parts) {
-    if (s.plan != PLAN_WALK && s.plan != PLAN_CLOSED) return true;
-    const bool rest = s.plan == PLAN_CLOSED && s.slice == 0;
-    WalkOf w = walk_of(v, rest ? v.header->rest : v.header->all);
-    if (s.plan == PLAN_CLOSED && !rest) w.skip = 1u << s.slice;
-    const u64 n = w.last;
-    w.first = (u32)(n * part / parts);
-    w.last = (u32)(n * (part + 1) / parts);
-    return walk(s.walk, w, s.root);
+    if (s.plan == PLAN_FREE || s.plan == PLAN_COUNTED) return true;
+    const bool suffixes = s.plan == PLAN_USUAL || (s.plan == PLAN_CLOSED && s.steady != 0);
+    const RunInfo& run = suffixes ? v.header->outside[s.slice] : v.header->spaces;
+    WalkOf& w = s.walk.of;
+    // Tokens that begin outside a narrow slice are in the trie of all tokens alone.
+    const u32 least = s.slice == 0 ? 0 : 1;
+    WG_SYNC();
+    if (WG_THREAD == 0) {
+        w = walk_of(v, run.suffixes, run.tokens, run.starts);
+        if (s.plan == PLAN_CLOSED && !suffixes) w.skip = 1u << s.slice;
+        const u64 n = w.last;
+        w.first = (u32)(n * part / parts);
+        w.last = (u32)(n * (part + 1) / parts);
+        s.walk.root_count = 0;
+        if (suffixes && least != 0) add_root(s.walk, w, s.root, 0, WALK_NO_SLICE);
+        if (s.plan == PLAN_USUAL) {
+            if (least == 0) add_root(s.walk, w, s.root, 0, suffixes_after(0, 0));
+            add_root(s.walk, w, s.walk.usual, 0, suffixes_after(1, WALK_ANY_CHARS));
+        } else if (suffixes) {
+            for (u32 i = 0; i < s.segment_count; ++i) {
+                const u32 most = i + 1 < s.segment_count ? s.segments[i + 1].from - 1 : s.most;
+                const u32 from = s.segments[i].from < least ? least : s.segments[i].from;
+                if (from <= most) add_root(s.walk, w, s.segments[i].c, 0, suffixes_after(from, most));
+            }
+        } else {
+            const u32 spaces = s.plan == PLAN_WALK && s.space_limit != 0 ? WALK_NO_SPACES : 0;
+            const u32 digits = s.plan == PLAN_WALK && s.walk.digits != 0 ? WALK_NO_DIGITS : 0;
+            add_root(s.walk, w, s.root, 0, spaces | digits);
+            if (spaces != 0 && v.header->blank != 0) add_root(s.walk, w, s.space_place, v.header->blank, spaces);
+            if (spaces != 0 && part == 0) add_root(s.walk, w, s.space_place, 0, suffixes_after(1, s.space_limit));
+        }
+    }
+    if (s.plan == PLAN_WALK && part == 0) add_runs(s, v);
+    if (!walk(s.walk, w)) return false;
+    if (s.plan != PLAN_USUAL) return true;
+    WG_SYNC();
+    if (WG_THREAD == 0) {
+        s.walk.root_count = 0;
+        add_root(s.walk, w, s.root, 0, WALK_SLICE_FIRST | WALK_FIX | WALK_WITHIN);
+    }
+    return walk(s.walk, w);
 }
 
 // Makes the whole set, in `words` or, if it is small and may be one, in the list of the walk. By the whole block.
@@ -389,6 +253,7 @@ WG_FUNCTION void make_legal(LegalShared& s, const VocabView& v, u32* words, bool
     const bool list = may_list && s.plan == PLAN_WALK;
     if (WG_THREAD == 0) {
         s.walk.words = words;
+        s.walk.stride = v.header->stride;
         s.walk.listing = list;
         s.walk.count = 0;
     }
@@ -397,19 +262,22 @@ WG_FUNCTION void make_legal(LegalShared& s, const VocabView& v, u32* words, bool
         const bool whole = add_walk(s, v, 0, 1);
         if (whole) add_rest(s, v);
         WG_SYNC();
-        // A list that is too long, or may lack a token, is made anew as bits.
-        if (whole && s.walk.count <= WALK_LIST && s.loose_again == 0) return;
+        if (whole && s.walk.count <= WALK_LIST_ROOM && (s.walk.listing == 0 || s.loose_again == 0)) {
+            if (s.walk.listing != 0 && s.walk.count > WALK_LIST) list_to_bits(s.walk);
+            return;
+        }
+        // A list that lacks a token, or may, is made anew as bits.
         WG_SYNC();
         if (WG_THREAD == 0) s.walk.listing = 0;
         WG_SYNC();
     }
     write_base(s, v, words, nullptr);
-    add_rest(s, v);
     add_walk(s, v, 0, 1);
+    add_rest(s, v);
 }
 
 // Writes the list in ascending order; by the whole block. Each thread counts, for its ids, how many are smaller.
-WG_DEVICE void write_list(const WalkShared& s, u32* ids) {
+WG_FUNCTION void write_list(const WalkShared& s, u32* ids) {
     for (u32 i = WG_THREAD; i < s.count; i += WG_THREADS) {
         const u32 id = s.list[i];
         u32 rank = 0;

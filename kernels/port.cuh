@@ -74,11 +74,17 @@ WG_DEVICE T& wg_static_shared() {
 #define WG_REDUCE_MIN(v) __reduce_min_sync(0xffffffffu, (u32)(v))
 #define WG_REDUCE_OR(v) __reduce_or_sync(0xffffffffu, (u32)(v))
 
+// For the emulator to count, nothing on a GPU: `n` reads of global memory, each of which waits for the one before; `n` more
+// of what `i` stands for (emulator/machine.h).
+#define WG_LOADS(n) ((void)0)
+#define WG_COUNT(i, n) ((void)0)
+
 // Orders this thread's writes before its later ones for every other block.
 #define WG_FENCE() __threadfence()
 
 WG_DEVICE u32 wg_atomic_add(u32* at, u32 v) { return atomicAdd(at, v); }
 WG_DEVICE u32 wg_atomic_or(u32* at, u32 v) { return atomicOr(at, v); }
+WG_DEVICE u32 wg_atomic_and(u32* at, u32 v) { return atomicAnd(at, v); }
 WG_DEVICE u32 wg_atomic_max(u32* at, u32 v) { return atomicMax(at, v); }
 WG_DEVICE u64 wg_atomic_add64(u64* at, u64 v) { return atomicAdd(at, v); }
 WG_DEVICE u32 wg_atomic_cas(u32* at, u32 expected, u32 v) { return atomicCAS(at, expected, v); }

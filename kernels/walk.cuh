@@ -1,4 +1,8 @@
-// The walk of a trie by one block: every token whose bytes lead on from a place, and which may end there.
+// The walk of tries by one block: every token whose bytes lead on from a place, and which may end there.
+//
+// What is walked. Roots are places with children of a node: of the trie of all tokens, or of a trie of suffixes, each of
+// which stands for tokens with so many characters before it that have been judged already. Several roots are one
+// walk, so that their rounds are shared.
 //
 // Thread mapping. The block keeps a stack of tasks in shared memory: a place, and children of a trie node still to
 // be tried from it. Each round the tasks on top are dealt out, one child a thread, until all threads have one;
@@ -13,156 +17,141 @@
 // pool; should it be full, the subtree is put off and its tokens are read one by one at the end.
 //
 // Bytes moved: 16 per child tried, in runs (children are neighbours), and three look-ups in the grammar's
-// tables for each, which all tasks share.
+// tables for each, which all tasks share. Floor: a round is four barriers and a chain of some twelve reads that mostly hit L1.
 #pragma once
 
-#include "automaton.cuh"
+#include "roots.cuh"
 
-#define WALK_THREADS 128u
-#define WALK_WARPS (WALK_THREADS / WG_WARP_SIZE)
-#define WALK_TASKS 640u
-// Tasks kept free for depth-first search: one per byte of the longest token of a trie.
-#define WALK_RESERVE (TRIE_MAX_DEPTH + 1u)
-// A thread goes down at most so many only children before it leaves the rest to the next round.
-#define WALK_CHAIN 6u
-// Subtrees that can be put off; if there are more, every token is read by itself.
-#define WALK_PUT_OFF 64u
-// Ids collected before a set becomes a bitmap.
-#define WALK_LIST 512u
-static_assert(WALK_LIST <= WG_LIST_CAP, "a list must fit");
-
-struct Task {
-    Config c;
-    u32 next, end;  // nodes
-};
-static_assert(sizeof(Task) == 48, "six banks' worth");
-
-struct WalkShared {
-    Task stack[WALK_TASKS];
-    u32 list[WALK_LIST];
-    u32 put_off[WALK_PUT_OFF];
-    u32 marks[WALK_WARPS];
-    u32 sums[WALK_WARPS];
-    u32 size;       // of the stack
-    u32 taken;      // tasks dealt out to the last child this round
-    u32 pool_used;
-    u32 put_off_count;
-    u32 count;      // ids found, while listing
-    u32 listing;    // 0: set bits of `words`
-    u32* words;
-    // What a walk needs besides.
-    GrammarView g;
-    const Level* base;
-    PoolNode* pool;
-    Level* spare;  // [WALK_WARPS][max_levels]
-    u32 pool_room;
-    u32 max_levels;
-    u32 budget;
-};
-
-// What to walk: the trie, and which of its tokens are wanted.
-struct WalkOf {
-    const TrieNode* nodes;
-    const u32* tokens;
-    u32 skip;         // slices whose tokens are not wanted, as in TrieNode::packed >> 24
-    u32 first, last;  // range of `tokens` that is
-    // For suffixes: `tokens` are suffixes, each of which stands for tokens with so many characters before it.
-    const StringToken* exits;
-    const u32* exit_starts;
-    u32 least_chars, most_chars;
-};
-
-WG_DEVICE WalkOf walk_of(const VocabView& v, const TrieInfo& t) {
-    return {section_at<TrieNode>(v, t.nodes), section_at<u32>(v, t.tokens), 0, 0, t.tokens.count, nullptr, nullptr, 0, 0};
-}
-
-WG_DEVICE TrieNode node_at(const WalkOf& w, u32 node) {
-    const wg_u4 raw = wg_load16(w.nodes + node);
-    return {raw.x, raw.y, raw.z, raw.w};
-}
-WG_DEVICE u32 node_byte(const TrieNode& n) { return n.packed & 0xffu; }
-WG_DEVICE u32 node_children(const TrieNode& n) { return n.packed >> 8 & 0x1ffu; }
-WG_DEVICE u32 node_tokens(const TrieNode& n) { return n.packed >> 17 & 0x7fu; }
-
-WG_DEVICE bool wanted(const WalkOf& w, const TrieNode& n) {
-    return n.end_token > w.first && n.first_token < w.last && (n.packed >> 24 & w.skip) == 0;
-}
-
-WG_DEVICE void emit(WalkShared& s, u32 token) {
-    if (s.listing != 0) {
-        const u32 at = wg_atomic_add(&s.count, 1);
-        if (at < WALK_LIST) s.list[at] = token;
-    } else {
-        wg_atomic_or(s.words + token / 32, 1u << (token % 32));
+// The list becomes bits; by the whole block. Fewer than WALK_LIST_ROOM ids must be in it.
+WG_FUNCTION void list_to_bits(WalkShared& s) {
+    for (u32 i = WG_THREAD; i < s.stride / 4; i += WG_THREADS) reinterpret_cast<wg_u4*>(s.words)[i] = {0, 0, 0, 0};
+    WG_SYNC();
+    for (u32 i = WG_THREAD; i < s.count; i += WG_THREADS) {
+        wg_atomic_or(s.words + s.list[i] / 32, 1u << (s.list[i] % 32));
     }
+    if (WG_THREAD == 0) s.listing = 0;
+    WG_SYNC();
 }
 
-WG_DEVICE void emit_entry(WalkShared& s, const WalkOf& w, u32 position) {
-    if (w.exits == nullptr) {
-        emit(s, w.tokens[position]);
-        return;
+// Takes the tokens of dead subtrees out; by the whole block.
+WG_FUNCTION void clear_ranges(WalkShared& s, const WalkOf& w) {
+    const u32 n = s.range_count < WALK_RANGES ? s.range_count : WALK_RANGES;
+    for (u32 i = 0; i < n; ++i) {
+        for (u32 at = s.ranges[i][0] + WG_THREAD; at < s.ranges[i][1]; at += WG_THREADS) take_out(s, w.tokens[at]);
     }
-    const u32 suffix = w.tokens[position];
-    for (u32 i = w.exit_starts[suffix]; i < w.exit_starts[suffix + 1]; ++i) {
-        const StringToken t = w.exits[i];
-        if (t.chars >= w.least_chars && t.chars <= w.most_chars) emit(s, t.token);
-    }
+    WG_SYNC();
+    // Nobody adds before the round's next barrier.
+    if (WG_THREAD == 0) s.range_count = 0;
 }
 
-// Reads the bytes of one entry of the trie by themselves: whether it may end there.
-WG_DEVICE bool try_entry(const WalkShared& s, const WalkOf& w, LinearLevels levels, Config c, u32 position) {
+WG_DEVICE bool same_levels(const WalkShared& s, const Config& a, const Config& b) {
+    if (a.top == b.top) return true;
+    if (a.top == WG_OWN_LEVELS || b.top == WG_OWN_LEVELS) return false;
+    const PoolNode& x = s.pool[a.top];
+    const PoolNode& y = s.pool[b.top];
+    return x.below == y.below && x.level.seen == y.level.seen && x.level.site == y.level.site &&
+           x.level.count == y.level.count && x.level.cost == y.level.cost;
+}
+// Whether everything is the same from both places, but for the whitespace just written.
+WG_DEVICE bool same_but_spaces(const WalkShared& s, const Config& a, const Config& b) {
+    return a.state == b.state && a.count == b.count && a.depth == b.depth && a.seen == b.seen && a.owed == b.owed &&
+           same_levels(s, a, b);
+}
+
+// Whether bytes of the slice's characters, the last of them `byte`, lead where they lead from the usual place.
+WG_FUNCTION bool is_usual(const WalkShared& s, const Config& c, u32 byte) {
+    if (same_but_spaces(s, c, s.usual)) return c.spaces == s.usual.spaces;
+    if (byte < 0x80) return false;
+    // The usual place is closed under the slice's characters, so that within one no level is opened or left.
+    Config usual = s.usual;
+    OneLevel none = {s.base, s.base, 0, {0, 0, 0, 0, 0}, 0xffffffffu};
+    return read_byte(s.g, none, usual, byte, left_after(s.budget)) && same_but_spaces(s, c, usual);
+}
+
+// Reads the bytes of one entry of the trie by themselves: whether it may end there. `of_root`: the entry is one
+// that the root leaves out.
+WG_FUNCTION bool try_entry(const WalkShared& s, const WalkOf& w, LinearLevels levels, const Task& root, u32 position,
+                         bool& of_root) {
     const u64 left = left_after(s.budget);
-    TrieNode at = node_at(w, 0);
+    Config c = root.c;
+    u32 child = root.next, end = root.end;
+    of_root = true;
     for (u32 depth = 0; depth < WALK_RESERVE; ++depth) {
-        const u32 end = at.first_child + node_children(at);
-        u32 child = at.first_child;
-        while (child + 1 < end && node_at(w, child).end_token <= position) ++child;
+        while (child + 1 < end && node_at(w, c.walk, child).end_token <= position) ++child;
         if (child >= end) return false;
-        at = node_at(w, child);
+        const TrieNode at = node_at(w, c.walk, child);
+        if (depth == 0 && (position < at.first_token || position >= at.end_token || left_out(s, c.walk, node_byte(at)))) {
+            of_root = false;
+            return false;
+        }
         if (!read_byte(s.g, levels, c, node_byte(at), left)) return false;
         if (position < at.first_token + node_tokens(at)) return fits(s.g, c, s.budget);
+        child = at.first_child;
+        end = at.first_child + node_children(at);
     }
     return false;
 }
 
 // The subtrees that were put off, or everything; by one lane of each warp.
-WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w, const Config& root) {
+WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w) {
     if (WG_LANE != 0) return;
-    const LinearLevels levels = {s.base, s.spare + (u64)WG_WARP * s.max_levels, root.depth, s.max_levels};
     const bool all = s.put_off_count > WALK_PUT_OFF;
-    const u32 n = all ? 1 : s.put_off_count;
+    const u32 n = all ? s.root_count : s.put_off_count;
     for (u32 i = 0; i < n; ++i) {
-        const TrieNode top = node_at(w, all ? 0 : s.put_off[i]);
-        const u32 first = top.first_token < w.first ? w.first : top.first_token;
-        const u32 last = top.end_token > w.last ? w.last : top.end_token;
+        const Task& root = s.roots[all ? i : s.put_off[i] >> 28];
+        const u32 walk = root.c.walk;
+        const LinearLevels levels = {s.base, s.spare + (u64)WG_WARP * s.max_levels, root.c.depth, s.max_levels};
+        const TrieNode top = node_at(w, walk, all ? root.next : s.put_off[i] & 0xfffffffu);
+        u32 first = top.first_token;
+        u32 last = all ? node_at(w, walk, root.end - 1).end_token : top.end_token;
+        if ((walk & WALK_SUFFIXES) == 0) {
+            first = first < w.first ? w.first : first;
+            last = last > w.last ? w.last : last;
+        }
         for (u32 position = first + WG_WARP; position < last; position += WALK_WARPS) {
-            if (try_entry(s, w, levels, root, position)) emit_entry(s, w, position);
+            bool of_root;
+            const bool legal = try_entry(s, w, levels, root, position, of_root);
+            if (legal || (of_root && (walk & WALK_FIX) != 0)) settle_entry(s, w, walk, position, legal);
         }
     }
 }
 
-// Walks from `root`; by the whole block, with the same arguments. False if a list has become too long, or
-// would have to be made anew: the walk must then be repeated with bits.
-WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
+// Notes a dead subtree for `clear_ranges`.
+WG_FUNCTION void dead_range(WalkShared& s, const WalkOf& w, const TrieNode& n) {
+    const u32 at = wg_atomic_add(&s.range_count, 1);
+    if (at < WALK_RANGES) {
+        s.ranges[at][0] = n.first_token;
+        s.ranges[at][1] = n.end_token;
+        return;
+    }
+    for (u32 i = n.first_token; i < n.end_token; ++i) take_out(s, w.tokens[i]);
+}
+
+// Walks from the roots; by the whole block, with the same arguments. False if a list has become too long, or
+// would have to be made anew: the set must then be made again, with bits.
+WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w) {
     const u64 left = left_after(s.budget);
     WG_SYNC();
+    if (WG_THREAD < s.root_count) s.stack[WG_THREAD] = s.roots[WG_THREAD];
     if (WG_THREAD == 0) {
-        const TrieNode top = node_at(w, 0);
-        const u32 children = node_children(top);
-        s.stack[0] = {root, top.first_child, top.first_child + children};
-        s.size = w.first < w.last && children > 0 ? 1 : 0;
-        s.pool_used = 0;
+        s.size = w.first < w.last ? s.root_count : 0;
         s.put_off_count = 0;
+        s.range_count = 0;
     }
     WG_SYNC();
     bool whole = true;
     for (;;) {
         const u32 size = s.size;
+        // Uniform, because nobody adds between these barriers.
+        if (s.range_count != 0) clear_ranges(s, w);
         if (size == 0) break;
-        // Too many for a list: uniform, because nobody adds between these barriers.
+        if (WG_THREAD == 0) WG_COUNT(COUNT_ROUNDS, 1);
         if (s.listing != 0 && s.count > WALK_LIST) {
-            whole = false;
-            break;
+            if (s.count > WALK_LIST_ROOM) {
+                whole = false;
+                break;
+            }
+            list_to_bits(s);
         }
         const u32 tasks = size < WALK_THREADS ? size : WALK_THREADS;
         const u32 mine = size - 1 - WG_THREAD;  // the task this thread counts
@@ -215,19 +204,38 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
         if (WG_THREAD < dealt) {
             PoolLevels levels = {s.base, s.pool, &s.pool_used, s.pool_room, false};
             for (u32 hop = 0;; ++hop) {
-                const TrieNode n = node_at(w, node);
-                if (!wanted(w, n)) break;
-                if (!read_byte(s.g, levels, c, node_byte(n), left)) {
+                const TrieNode n = node_at(w, c.walk, node);
+                WG_COUNT(COUNT_TRIED, 1);
+                if (!wanted(w, c.walk, n)) break;
+                const u32 byte = node_byte(n);
+                if ((c.walk & WALK_FILTERS) != 0) {
+                    if (left_out(s, c.walk, byte)) break;
+                    c.walk &= ~WALK_FILTERS;
+                }
+                if (!read_byte(s.g, levels, c, byte, left)) {
                     if (levels.full) {
                         const u32 at = wg_atomic_add(&s.put_off_count, 1);
-                        if (at < WALK_PUT_OFF) s.put_off[at] = node;
+                        if (at < WALK_PUT_OFF) s.put_off[at] = node | (c.walk >> 24 & 15u) << 28;
+                    } else if ((c.walk & WALK_FIX) != 0) {
+                        dead_range(s, w, n);
                     }
                     break;
                 }
+                if ((c.walk & WALK_WITHIN) != 0) {
+                    if (!is_of_slice(s, byte)) {
+                        c.walk &= ~WALK_WITHIN;
+                    } else if (is_usual(s, c, byte)) {
+                        break;
+                    }
+                }
                 const u32 here = node_tokens(n);
-                if (here != 0 && fits(s.g, c, s.budget)) {
-                    // On the way to a part's tokens there may be some of another part: their bits are set twice.
-                    for (u32 i = 0; i < here; ++i) emit_entry(s, w, n.first_token + i);
+                WG_COUNT(COUNT_LIVING, 1);
+                if (here != 0) {
+                    const bool legal = fits(s.g, c, s.budget);
+                    if (legal || (c.walk & WALK_FIX) != 0) {
+                        // On the way to a part's tokens there may be some of another part: their bits are set twice.
+                        for (u32 i = 0; i < here; ++i) settle_entry(s, w, c.walk, n.first_token + i, legal);
+                    }
                 }
                 const u32 below = node_children(n);
                 if (below == 0) break;
@@ -248,7 +256,7 @@ WG_FUNCTION bool walk(WalkShared& s, const WalkOf& w, const Config& root) {
             // Some tokens are in the list already, and nobody knows which.
             whole = false;
         } else {
-            walk_put_off(s, w, root);
+            walk_put_off(s, w);
         }
     }
     WG_SYNC();

@@ -35,7 +35,7 @@ using namespace wg_emulator;
 #define WG_EXPORT extern "C" __attribute__((visibility("default")))
 
 // Changes with this interface.
-WG_EXPORT u32 wg_emulator_version() { return 1; }
+WG_EXPORT u32 wg_emulator_version() { return 2; }
 
 WG_EXPORT u32 wg_emulator_sanitized() { return WG_ASAN; }
 
@@ -75,6 +75,13 @@ WG_EXPORT void wg_emulator_limit(void* machine, u64 collectives) { static_cast<R
 
 // Collectives that warps and blocks completed in the last launch.
 WG_EXPORT u64 wg_emulator_collectives(const void* machine) { return static_cast<const Run*>(machine)->collectives; }
+
+// Of the last launch: the longest way of a block through dependent reads, the most barriers of a block, and what kernels
+// counted; `n` numbers at most.
+WG_EXPORT void wg_emulator_counts(const void* machine, u64* out, u32 n) {
+    const Run& run = *static_cast<const Run*>(machine);
+    for (u32 i = 0; i < n && i < 2 + COUNTS; i++) out[i] = i == 0 ? run.path : i == 1 ? run.barriers : run.counts[i - 2];
+}
 
 WG_EXPORT const char* wg_emulator_launch(void* machine, const char* name, u32 blocks, u32 threads, u64 shared,
                                          const void* params, u64 bytes) {

@@ -124,6 +124,17 @@ bool skipped(const Machine& machine, const char* file, u32 line) {
     return machine.skip_line == line && strcmp(file_name(file), machine.skip_file) == 0;
 }
 
+// Between two barriers a block waits for the thread that reads the longest chain.
+static void add_path(Block& block) {
+    u32 most = 0;
+    for (u32 i = 0; i < block.threads; i++) {
+        Fiber& fiber = block.fibers[i];
+        if (fiber.loads > most) most = fiber.loads;
+        fiber.loads = 0;
+    }
+    block.path += most;
+}
+
 void sync_block(const char* file, u32 line) {
     Fiber& me = *current;
     Warp& warp = *me.warp;
@@ -143,6 +154,8 @@ void sync_block(const char* file, u32 line) {
     warp.at_barrier |= 1u << me.lane;
     if (++block.waiting < block.threads) return wait(warp, 1u << me.lane);
     Run& run = run_of(me);
+    add_path(block);
+    block.barriers++;
     block.waiting = 0;
     for (u32 i = 0; i < block.warps; i++) {
         block.warp[i].ready = 0xffffffffu;
@@ -173,6 +186,7 @@ static bool next_block(Run& run, Block& block) {
     const u32 turned = run.descending ? run.blocks - 1 - order : order;
     block.index = (u32)(((u64)turned + run.first_block) % run.blocks);
     block.waiting = block.gone = 0;
+    block.path = block.barriers = 0;
     block.runnable = block.warps == 32 ? 0xffffffffu : (1u << block.warps) - 1;
     block.starved = 1u << draw(run) % block.warps;
     for (u32 i = 0; i < block.warps; i++) {
@@ -206,6 +220,9 @@ static void leave(Fiber& me) {
     if (block.gone == block.threads) {
         warp.ready = 0;
         block.runnable = 0;
+        add_path(block);
+        if (block.path > run.path) run.path = block.path;
+        if (block.barriers > run.barriers) run.barriers = block.barriers;
         next_block(run, block);
         switch_to(pick(run));
     } else {
@@ -270,7 +287,9 @@ bool Run::make_room(u32 threads) {
 
 bool Run::start() {
     started = 0;
-    collectives = 0;
+    collectives = path = barriers = 0;
+    for (u64& count : counts) count = 0;
+    for (u32 i = 0; i < prepared; i++) fibers[i].loads = 0;
     first_block = (u32)(draw(*this) % blocks);
     descending = (draw(*this) & 1) != 0;
     for (u32 b = 0; b < resident; b++) next_block(*this, block[b]);

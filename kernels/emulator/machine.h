@@ -26,6 +26,7 @@ struct Fiber {
     Warp* warp;
     u32 thread;  // in its block
     u32 lane;
+    u32 loads;   // WG_LOADS since the block's last barrier
 };
 
 struct Warp {
@@ -56,16 +57,25 @@ struct Block {
     u32 gone;       // threads that left the kernel
     u32 line;       // of the barrier
     const char* file;
+    u64 path;       // WG_LOADS of the busiest thread between barriers, summed over them
+    u64 barriers;
     unsigned char* shared;
     Warp* warp;     // all of them
     Fiber* fibers;
 };
+
+// Things that kernels count (WG_COUNT).
+constexpr u32 COUNTS = 8;
 
 struct Machine {
     u64 random;
     u32 blocks;
     size_t shared_bytes;
     u64 collectives;   // completed by a warp in this launch
+    // Of this launch: the longest way of a block through dependent reads, the most barriers of a block, WG_COUNT.
+    u64 path;
+    u64 barriers;
+    u64 counts[COUNTS];
     u64 limit;         // more of them are a loop that does not end
     u32 skip_line;     // the barrier to leave out, 0 = none
     char skip_file[64];

@@ -39,6 +39,9 @@
 #define WG_REDUCE_MIN(v) wg_emulator::reduce_min(__FILE__, __LINE__, (u32)(v))
 #define WG_REDUCE_OR(v) wg_emulator::reduce_or(__FILE__, __LINE__, (u32)(v))
 
+#define WG_LOADS(n) ((void)(wg_emulator::current->loads += (u32)(n)))
+#define WG_COUNT(i, n) ((void)(wg_emulator::current->warp->block->machine->counts[i] += (n)))
+
 // Memory is sequentially consistent here: what a fence is for cannot go wrong, nor be tested.
 #define WG_FENCE() ((void)0)
 
@@ -54,6 +57,12 @@ inline u32 wg_atomic_or(u32* at, u32 v) {
     wg_emulator::let_others_run();
     const u32 old = *at;
     *at = old | v;
+    return old;
+}
+inline u32 wg_atomic_and(u32* at, u32 v) {
+    wg_emulator::let_others_run();
+    const u32 old = *at;
+    *at = old & v;
     return old;
 }
 inline u32 wg_atomic_max(u32* at, u32 v) {

@@ -65,6 +65,18 @@ pub fn kernels() -> Result<Vec<Kernel>> {
     Ok(kernels)
 }
 
+/// What the last launch did, as far as its kernel says so (`WG_LOADS`, `WG_COUNT`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The longest way of a block through reads of global memory that wait for one another: between two barriers
+    /// that of the busiest thread.
+    pub path: u64,
+    /// The most barriers that a block came to.
+    pub barriers: u64,
+    /// What the kernel counted, over all blocks; of `legal`, see `kernels/walk.cuh`.
+    pub counts: [u64; 8],
+}
+
 /// The most shared memory of a block: what every architecture that we build for can give.
 const SHARED: u32 = 99 * 1024;
 
@@ -158,6 +170,16 @@ impl Emulated {
         let state = self.lock();
         // SAFETY: the machine is live and locked.
         unsafe { (self.shared.interface.collectives)(state.machine.0) }
+    }
+
+    /// What the last launch did.
+    pub fn counts(&self) -> Counts {
+        let mut all = [0; 10];
+        let state = self.lock();
+        // SAFETY: the machine is live and locked; as many numbers are written as there is room for.
+        unsafe { (self.shared.interface.counts)(state.machine.0, all.as_mut_ptr(), all.len() as u32) };
+        let [path, barriers, counts @ ..] = all;
+        Counts { path, barriers, counts }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

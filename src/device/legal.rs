@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Threads of a block.
 pub const THREADS: u32 = 128;
 /// `sizeof(LegalBlock)`.
-const SHARED: u32 = 34_736;
+const SHARED: u32 = 38_168;
 /// Warps of a block, each with levels of its own for tokens that find no room in the pool.
 const WARPS: usize = THREADS as usize / 32;
 /// `sizeof(PoolNode)`.

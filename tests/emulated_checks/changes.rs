@@ -173,20 +173,20 @@ pub const CHANGES: &[Change] = &[
     change("advance.cu", "one forced byte too many", "while («length < capacity») {", "length <= capacity"),
     // Legal sets.
     change(
-        "walk.cuh",
+        "roots.cuh",
         "the last token of a part is left out",
         "n.end_token > w.first && «n.first_token < w.last»",
         "n.first_token + 1 < w.last",
     ),
     change("walk.cuh", "what was put off is forgotten", "if («whole && s.put_off_count != 0») {", "false"),
     change(
-        "walk.cuh",
+        "roots.cuh",
         "tokens leave a string of any length",
-        "if («t.chars >= w.least_chars» && t.chars <= w.most_chars) emit(s, t.token);",
+        "if («t.chars >= least» && t.chars <= most) emit(s, t.token);",
         "true",
     ),
     change(
-        "legal.cuh",
+        "plan.cuh",
         "a slice's bitmap is that of shorter tokens",
         "section_at<u32>(v, slice.words) + «(u64)bitmap» * v.header->stride;",
         "(u64)(bitmap > 0 ? bitmap - 1 : 0)",
@@ -198,13 +198,13 @@ pub const CHANGES: &[Change] = &[
         "i < starts[last]",
     ),
     change(
-        "legal.cuh",
+        "plan.cuh",
         "a threshold is a character late",
         "const u32 steps = «e.chain_at - c.count»;",
         "e.chain_at - c.count + 1",
     ),
     change(
-        "legal.cuh",
+        "plan.cuh",
         "a budget that is nearly used up does not matter in a string",
         "if («saturating_add(bound_of(g, least), STEADY_SLACK) >= s.walk.budget») return;",
         "false",
@@ -226,7 +226,7 @@ pub const CHANGES: &[Change] = &[
     change(
         "legal.cu",
         "every token is legal in a slot that has finished",
-        "*head = {«line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST», 0};",
+        "*head_of(p, slot) = {«line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST», 0};",
         "LEGAL_ALL",
     ),
     // Drafts.

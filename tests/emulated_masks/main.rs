@@ -20,6 +20,7 @@ use common::Random;
 use device::{Device, Spread, download};
 use grammars::Compiled;
 use model::Model;
+use warpgrammar::automaton::Whitespace;
 use warpgrammar::cpu::{Masker, State, VocabTables};
 use warpgrammar::device::advance::verdict;
 use warpgrammar::device::draft::ROOT;
@@ -572,6 +573,70 @@ fn emulated_equals_the_reference_on_o200k_base() {
     World::new(vocab, grammars::compiled(4, 6, 8, None), 8, 60, 4).walk(steps(40));
 }
 
+/// Places where runs of whitespace, digits or letters lead to one place, and places nearly so: keys that may have any name
+/// beside declared ones, first characters that a pattern tells apart, lengths near their ends.
+#[test]
+fn emulated_runs_lead_where_single_bytes_do() {
+    use serde_json::json;
+    let strings = |of: serde_json::Value| json!({"type": "array", "items": of});
+    let places = [
+        (
+            json!({"properties": {"a": {"type": "integer"}, "name": {}, "na": {"type": "number"}, "日本": {}},
+                "additionalProperties": {"type": "boolean"}, "required": ["name"]}),
+            ["{\"", "{ ", "{\"name\": 1", "{\"name\": \"x\", \"n"],
+        ),
+        (strings(json!({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})), ["", "[", "[\"", "[\"a"]),
+        (
+            strings(json!({"type": "string", "pattern": "^é?[^0-9][\\s\\S]*$"})),
+            ["[ ", "[\"", "[\"é", "[\"éa"],
+        ),
+        (
+            strings(json!({"type": "string", "minLength": 1, "maxLength": 90})),
+            ["[\"", "[\"a", "[\"a\"", "[\"a\", "],
+        ),
+        (
+            strings(
+                json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "minLength": 2, "maxLength": 70}),
+            ),
+            ["[\"", "[\"a", "[\"ab", "[\"abc"],
+        ),
+        (
+            strings(json!({"type": "integer", "minimum": -120, "maximum": 99999})),
+            ["[", "[-", "[1", "[12, 1234"],
+        ),
+        (strings(json!({"type": "number"})), ["[", "[-", "[1", "[0.1234567890123"]),
+    ];
+    let vocab = Vocabulary::clone(&Vocabulary::o200k_base().unwrap());
+    for whitespace in [Whitespace::Flexible { max: 32 }, Whitespace::Flexible { max: 3 }] {
+        let compiled = |schema: &serde_json::Value| {
+            let options = warpgrammar::automaton::Options { whitespace, ..Default::default() };
+            let grammar = Arc::new(common::compile(schema, &options).unwrap());
+            Compiled { program: warpgrammar::cpu::Program::new(grammar), what: schema.to_string() }
+        };
+        let grammars: Vec<Compiled> = places.iter().map(|(schema, _)| compiled(schema)).collect();
+        let mut world = World::new(vocab.clone(), grammars, 4 * places.len(), 200, 9);
+        for round in 0..steps(4) {
+            for slot in 0..world.rows.len() {
+                let g = Arc::clone(world.grammars[slot / 4].grammar());
+                // Far from the end, and not far.
+                let budget = [None, Some(500), Some(40), Some(12)][round % 4];
+                let mut row = Model::new(slot / 4, &g, budget.filter(|_| g.is_bounded()));
+                let text = places[slot / 4].1[slot % 4];
+                assert!(
+                    text.bytes().all(|b| row.c.read(&g, b)),
+                    "{text} of {}",
+                    world.grammars[slot / 4].what
+                );
+                let (line, levels) = row.slot(world.device.grammars[slot / 4].address(), PROMPT);
+                world.device.write(slot, &line, &levels);
+                world.rows[slot] = row;
+            }
+            world.check_sets();
+        }
+        world.walk(steps(10));
+    }
+}
+
 /// A set that outgrows the list in the last round of its walk, or fills it exactly.
 #[test]
 fn emulated_lists_end_where_they_should() {
@@ -608,10 +673,8 @@ fn emulated_every_budget() {
     let schemas = grammars::with_variants();
     assert!(schemas.len() >= 3);
     for (i, schema) in schemas.iter().enumerate() {
-        let options = warpgrammar::automaton::Options {
-            whitespace: warpgrammar::automaton::Whitespace::Compact,
-            ..Default::default()
-        };
+        let options =
+            warpgrammar::automaton::Options { whitespace: Whitespace::Compact, ..Default::default() };
         let grammar = Arc::new(common::compile(schema, &options).unwrap());
         let program = warpgrammar::cpu::Program::new(grammar);
         let compiled = Compiled { program, what: schema.to_string() };

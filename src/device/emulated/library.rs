@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 static LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/emulator.lib"));
 
 /// Of `kernels/emulator/interface.cpp`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The functions of `kernels/emulator/interface.cpp`.
 pub(super) struct Interface {
@@ -26,6 +26,7 @@ pub(super) struct Interface {
     pub(super) skip: unsafe extern "C" fn(*mut c_void, *const c_char, u32),
     pub(super) limit: unsafe extern "C" fn(*mut c_void, u64),
     pub(super) collectives: unsafe extern "C" fn(*const c_void) -> u64,
+    pub(super) counts: unsafe extern "C" fn(*const c_void, *mut u64, u32),
     pub(super) launch:
         unsafe extern "C" fn(*mut c_void, *const c_char, u32, u32, u64, *const c_void, u64) -> *const c_char,
     _library: Library,
@@ -92,6 +93,7 @@ fn bind(path: &Path) -> std::result::Result<Interface, String> {
             skip: symbol!("skip"),
             limit: symbol!("limit"),
             collectives: symbol!("collectives"),
+            counts: symbol!("counts"),
             launch: symbol!("launch"),
             _library: library,
         })

@@ -77,6 +77,40 @@ pub struct StringInfo {
     pub partial_chars: u32,
 }
 
+/// Tokens by the run of a class's characters that they begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct RunInfo {
+    /// [`StringToken`]s that are nothing but such a run, by its characters.
+    pub whole: Section,
+    /// [`StringToken`]s of the others, by what follows the run.
+    pub tokens: Section,
+    /// Where each suffix's begin, and the end.
+    pub starts: Section,
+    /// The suffixes.
+    pub suffixes: TrieInfo,
+    /// Most characters among `whole`.
+    pub max_chars: u32,
+    /// 0.
+    pub padding: u32,
+}
+
+/// A token that no trie and no bitmap holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LooseToken {
+    /// The token.
+    pub token: u32,
+    /// Plain characters that it begins with.
+    pub chars: u16,
+    /// Their bytes.
+    pub bytes: u16,
+    /// Bytes of whitespace that it begins with.
+    pub spaces: u32,
+    /// 0.
+    pub padding: u32,
+}
+
 /// The tokens of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -135,7 +169,7 @@ pub struct VocabHeader {
     pub info: Section,
     /// By rising id.
     pub stop_ids: Section,
-    /// Tokens that no trie and no bitmap holds.
+    /// [`LooseToken`]s: those that no trie and no bitmap holds.
     pub loose: Section,
     /// Plain tokens by number of characters.
     pub by_chars: Section,
@@ -143,25 +177,37 @@ pub struct VocabHeader {
     pub char_starts: Section,
     /// Every token but the loose ones.
     pub all: TrieInfo,
-    /// Those of them that are not plain.
-    pub rest: TrieInfo,
+    /// Whitespace; tokens of one blank and something else are in `all` alone.
+    pub spaces: RunInfo,
+    /// Digits, with the first one in `sub`; nothing if some token has digits and something else behind them.
+    pub digits: RunInfo,
+    /// The node of the single blank in `all`; 0: none.
+    pub blank: u32,
+    /// 0.
+    pub padding: u32,
     /// Per sub-state.
     pub paths: [SubPath; STRING_SUBS],
     /// Per slice.
     pub slices: [SliceInfo; SLICES],
+    /// Per slice, the tokens that are not in it, by the characters of it that they begin with. Those that begin with none
+    /// stand here for the first slice alone.
+    pub outside: [RunInfo; SLICES],
     /// Per sub-state.
     pub strings: [StringInfo; STRING_SUBS],
 }
 
-/// `"WARPVOCB"`, little endian.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"WARPVOCB");
+/// `"WARPVOC2"`, little endian: the layout's version is its last character.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"WARPVOC2");
 
 const _: () = assert!(size_of::<TrieNode>() == 16 && size_of::<TrieInfo>() == 16);
 const _: () = assert!(size_of::<StringToken>() == 8 && size_of::<StringInfo>() == 64);
 const _: () = assert!(size_of::<SliceInfo>() == 88 && size_of::<SubPath>() == 32);
 const _: () = assert!(offset_of!(VocabHeader, starts) == 40 && offset_of!(VocabHeader, all) == 96);
-const _: () = assert!(offset_of!(VocabHeader, paths) == 128 && offset_of!(VocabHeader, slices) == 768);
-const _: () = assert!(offset_of!(VocabHeader, strings) == 1472 && size_of::<VocabHeader>() == 2752);
+const _: () = assert!(size_of::<RunInfo>() == 48 && size_of::<LooseToken>() == 16);
+const _: () = assert!(offset_of!(VocabHeader, spaces) == 112 && offset_of!(VocabHeader, blank) == 208);
+const _: () = assert!(offset_of!(VocabHeader, paths) == 216 && offset_of!(VocabHeader, slices) == 856);
+const _: () = assert!(offset_of!(VocabHeader, outside) == 1560 && offset_of!(VocabHeader, strings) == 1944);
+const _: () = assert!(size_of::<VocabHeader>() == 3224);
 
 #[cfg(test)]
 mod grammar {

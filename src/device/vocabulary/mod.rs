@@ -4,7 +4,8 @@
 //! | part | for |
 //! |---|---|
 //! | token bytes, characters and slices per token | reading a token |
-//! | two tries, level by level, with the ids by bytes | walks (`kernels/walk.cuh`) |
+//! | a trie, level by level, with the ids by bytes | walks (`kernels/walk.cuh`) |
+//! | tokens by the plain characters, whitespace or digits that they begin with | states where such a run leads to one place |
 //! | per slice, bitmaps of its tokens by number of characters | states closed under it |
 //! | per sub-state of a string, a bitmap and the suffixes behind the closing quote | strings |
 //!
@@ -12,6 +13,7 @@
 //! bounded memory and lengths are small numbers.
 
 pub mod layout;
+mod runs;
 mod strings;
 mod trie;
 
@@ -149,9 +151,16 @@ fn block(vocab: &Vocabulary) -> Result<Vec<u8>> {
     }
     let slices_of = |id: u32| infos[id as usize].1;
     let all = TokenTrie::from_ids(vocab, has_bytes.clone().filter(|&id| !is_loose[id as usize]));
-    let rest =
-        TokenTrie::from_ids(vocab, all.tokens_sorted().iter().copied().filter(|&id| slices_of(id) & 1 == 0));
-    let loose: Vec<u32> = has_bytes.filter(|&id| is_loose[id as usize]).collect();
+    let loose: Vec<LooseToken> = has_bytes
+        .filter(|&id| is_loose[id as usize])
+        .map(|token| {
+            let text = vocab.bytes(token).expect("they have bytes");
+            let (chars, bytes) = runs::of_slice(SliceId::PLAIN, text);
+            // Longer runs are cut: what is left of them is read byte by byte.
+            let (chars, bytes) = if bytes > 0xffff { (0, 0) } else { (chars as u16, bytes as u16) };
+            LooseToken { token, chars, bytes, spaces: runs::spaces(text) as u32, padding: 0 }
+        })
+        .collect();
     let mut stop_ids = vocab.stop_ids().to_vec();
     stop_ids.sort_unstable();
     let mut plain: Vec<(u16, u32)> = all
@@ -179,11 +188,17 @@ fn block(vocab: &Vocabulary) -> Result<Vec<u8>> {
     header.loose = out.section(&loose)?;
     header.by_chars = out.section(&plain.iter().map(|p| p.1).collect::<Vec<u32>>())?;
     header.char_starts = out.section(&char_starts)?;
-    header.all = write_trie(&mut out, &all, slices_of)?;
-    header.rest = write_trie(&mut out, &rest, |_| 0)?;
+    let nodes = trie::level_order(&all, slices_of);
+    header.blank = trie::child_of_root(&nodes, b' ').unwrap_or(0);
+    header.all = TrieInfo { nodes: out.section(&nodes)?, tokens: out.section(all.tokens_sorted())? };
+    header.spaces = runs::write_spaces(&mut out, vocab, all.tokens_sorted())?;
+    header.digits = runs::write_digits(&mut out, vocab, all.tokens_sorted())?;
     for (i, slice) in header.slices.iter_mut().enumerate() {
         let members = plain.iter().filter(|p| slices_of(p.1) >> i & 1 != 0);
         *slice = write_slice(&mut out, SliceId::ALL[i], members.copied())?;
+    }
+    for (i, outside) in header.outside.iter_mut().enumerate() {
+        *outside = runs::write_outside(&mut out, vocab, all.tokens_sorted(), SliceId::ALL[i])?;
     }
     let contents = StringContents::new();
     header.paths = strings::paths(&contents);
@@ -194,13 +209,6 @@ fn block(vocab: &Vocabulary) -> Result<Vec<u8>> {
     header.size = out.bytes.len() as u32;
     out.bytes[..size_of::<VocabHeader>()].copy_from_slice(bytemuck::bytes_of(&header));
     Ok(out.bytes)
-}
-
-fn write_trie(out: &mut Writer, trie: &TokenTrie, slices: impl Fn(u32) -> u8) -> Result<TrieInfo> {
-    Ok(TrieInfo {
-        nodes: out.section(&trie::level_order(trie, slices))?,
-        tokens: out.section(trie.tokens_sorted())?,
-    })
 }
 
 /// `members` are (characters, id), ascending.
@@ -244,13 +252,17 @@ mod tests {
             bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
         };
         let mut ids = words(header.all.tokens);
-        let loose = words(header.loose);
+        let loose: Vec<u32> = words(Section { offset: header.loose.offset, count: 4 * header.loose.count })
+            .chunks(4)
+            .map(|record| record[0])
+            .collect();
         eprintln!(
-            "{} bytes: {} nodes, {} of them outside the plain slice, {} loose tokens",
+            "{} bytes: {} nodes, {} loose tokens; behind slices {:?} nodes, behind whitespace {}",
             block.len(),
             header.all.nodes.count,
-            header.rest.nodes.count,
-            loose.len()
+            loose.len(),
+            header.outside.map(|run| run.suffixes.nodes.count),
+            header.spaces.suffixes.nodes.count,
         );
         ids.extend(loose);
         ids.sort_unstable();

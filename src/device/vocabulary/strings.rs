@@ -4,7 +4,6 @@ use bytemuck::Zeroable;
 
 use super::Writer;
 use super::layout::*;
-use super::trie::level_order;
 use crate::error::Result;
 use crate::table::string_tokens::{End, StringContents};
 use crate::vocab::{TokenTrie, Vocabulary};
@@ -54,34 +53,14 @@ pub(super) fn write(
     let escaped = out.section(&escaped)?;
     let partial_chars = partial.iter().map(|t| u32::from(t.chars)).max().unwrap_or(0);
     let partial = out.section(&partial)?;
-    // By suffix, the empty one last.
-    exits.sort_unstable_by_key(|&(suffix, chars, token)| (suffix.is_empty(), suffix, chars, token));
-    let (mut suffixes, mut starts, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
-    for same in exits.chunk_by(|a, b| a.0 == b.0) {
-        if same[0].0.is_empty() {
-            break;
-        }
-        suffixes.push(Some(same[0].0.to_vec()));
-        starts.push(tokens.len() as u32);
-        tokens.extend(same.iter().map(|&(_, chars, token)| StringToken { token, chars, sub: 0 }));
-    }
-    starts.push(tokens.len() as u32);
-    let empty = exits.iter().filter(|e| e.0.is_empty());
-    tokens.extend(empty.map(|&(_, chars, token)| StringToken { token, chars, sub: 0 }));
-    starts.push(tokens.len() as u32);
-    let (nodes, ids) = if suffixes.is_empty() {
-        (vec![TrieNode::zeroed()], Vec::new())
-    } else {
-        let suffixes = Vocabulary::from_tokens(suffixes)?;
-        (level_order(suffixes.trie(), |_| 0), suffixes.trie().tokens_sorted().to_vec())
-    };
+    let suffixes = super::runs::write_suffixes(out, exits)?;
     Ok(StringInfo {
         inside,
         escaped,
         partial,
-        exits: out.section(&tokens)?,
-        suffix_starts: out.section(&starts)?,
-        suffixes: TrieInfo { nodes: out.section(&nodes)?, tokens: out.section(&ids)? },
+        exits: suffixes.tokens,
+        suffix_starts: suffixes.starts,
+        suffixes: suffixes.trie,
         max_chars: max_chars.into(),
         partial_chars,
     })

@@ -55,6 +55,12 @@ pub(super) fn level_order(trie: &TokenTrie, slices: impl Fn(u32) -> u8) -> Vec<T
     out
 }
 
+/// The node of a token's first byte.
+pub(super) fn child_of_root(nodes: &[TrieNode], byte: u8) -> Option<u32> {
+    let children = nodes[0].first_child..nodes[0].first_child + (nodes[0].packed >> 8 & 0x1ff);
+    children.into_iter().find(|&i| nodes[i as usize].packed & 0xff == u32::from(byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

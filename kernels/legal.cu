@@ -39,7 +39,7 @@ struct LegalBlock {
 };
 
 // Whether the walk is likely to see most of the trie. Any answer is right, if all blocks give the same.
-WG_DEVICE bool is_long(const SlotArrays& a, u32 slot) {
+WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
     const Slot& s = *slot_at(a, slot);
     if (s.status != SLOT_RUNNING || s.grammar == WG_NONE) return false;
     const GrammarView g = view_of(s.grammar);
@@ -124,7 +124,7 @@ WG_DEVICE void long_part(LegalBlock& s, const LegalParams& p, const VocabView& v
     add_rest(legal, v);
 }
 
-WG_DEVICE void whole_slot(LegalBlock& s, const LegalParams& p, const VocabView& v, u32 slot) {
+WG_FUNCTION void whole_slot(LegalBlock& s, const LegalParams& p, const VocabView& v, u32 slot) {
     const Slot& line = *slot_at(p.a, slot);
     if (line.status != SLOT_RUNNING || line.grammar == WG_NONE) {
         if (WG_THREAD == 0) *head_of(p, slot) = {line.status == SLOT_RUNNING ? LEGAL_ALL : LEGAL_LIST, 0};

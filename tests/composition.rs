@@ -243,6 +243,12 @@ fn names_written_twice() {
     judge(&least, &["{\"a\":1,\"b\":1}"], &["{\"a\":1}", "{\"a\":1,\"a\":1}", "{\"ab\":1,\"ab\":{}}"]);
     let violated = json!({"type": "object", "not": {"additionalProperties": {"type": "integer"}}});
     judge(&violated, &["{\"a\":\"\"}", "{\"a\":1,\"b\":\"\"}"], &["{\"a\":1}", "{\"a\":\"\",\"a\":1}", "{}"]);
-    let g = compile(&json!({"type": "object", "minProperties": 9}), &compact());
-    assert_eq!(g.err().map(|e| e.kind()), Some(ErrorKind::LimitExceeded));
+    let Err(error) = compile(&json!({"type": "object", "minProperties": 9}), &compact()) else {
+        panic!("no limit")
+    };
+    assert_eq!(
+        (error.kind(), error.pointer()),
+        (ErrorKind::LimitExceeded, Some("/minProperties")),
+        "{error}"
+    );
 }

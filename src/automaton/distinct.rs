@@ -17,7 +17,7 @@ use super::formula::{ALWAYS, Formula, NEVER, Node as F};
 use super::object::ObjectData;
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{FALSE, Range};
+use crate::ir::{FALSE, Node, Range};
 use crate::pattern::ByteDfa;
 
 /// Most members that are counted one by one where names may come twice.
@@ -69,8 +69,9 @@ impl Explorer<'_> {
                 });
             }
             if let Some(members) = refused {
-                return Err(Error::new(
+                return Err(Error::at(
                     ErrorKind::LimitExceeded,
+                    self.counting(members),
                     format!(
                         "an object of {members} members is counted: where names are not declared no more than {MAX_LEAST} are \
                          told apart, and with free key order there is room for {MAX_ROOM} at most; declare the names, \
@@ -90,6 +91,18 @@ impl Explorer<'_> {
             });
         }
         Ok(())
+    }
+
+    /// The pointer of what counts so many members, or is violated by them.
+    fn counting(&self, members: u32) -> String {
+        let counts = |node: &Node| match node {
+            Node::Members(r) => {
+                [r.min, r.max, r.min.wrapping_sub(1), r.max.wrapping_add(1)].contains(&members)
+            }
+            _ => false,
+        };
+        let node = self.ir.nodes.iter().position(counts);
+        node.map_or_else(String::new, |at| self.ir.pointers[at].to_string())
     }
 
     /// Whether what satisfies a formula has no undeclared names.

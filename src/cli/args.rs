@@ -152,7 +152,8 @@ pub struct MaskbenchArgs {
     /// Threads. Times are only comparable with one.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
-    /// Write instances with their declared keys in the schema's order.
+    /// Write instances with their declared keys in the schema's order: of all alternatives together, or of the one
+    /// they are written for. Accepted in either is accepted.
     #[arg(long)]
     pub reorder: bool,
     /// What computes masks.

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value};
 
+use super::fits::fits;
+
 /// How deep references and applicators are followed at one place.
 const FOLLOWED: usize = 16;
 
@@ -35,32 +37,43 @@ impl Formatter for Spaced {
     }
 }
 
+/// Whose order the keys of an object with alternatives are written in. An object that is generated has the order
+/// of one of them, or that of all together where they are judged together (docs/SCHEMA.md, Order of keys).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Alternatives {
+    /// All of them, one after the other.
+    Merged,
+    /// The first that the value seems written for.
+    Fitting,
+}
+
 /// The same instance with the keys that the schema declares first and in its order, then those that are
 /// only required, then the others in their own order.
 ///
 /// Best effort: the schemas that may speak about a place are collected through `properties`, `items`,
-/// local references and applicators, without judging which of them apply.
-pub fn reordered(schema: &Value, instance: &Value) -> Value {
-    reorder(schema, &[schema], instance)
+/// local references and applicators, without judging which conditions apply.
+pub fn reordered(schema: &Value, instance: &Value, alternatives: Alternatives) -> Value {
+    reorder(schema, &[schema], instance, alternatives)
 }
 
-fn reorder(root: &Value, schemas: &[&Value], instance: &Value) -> Value {
+fn reorder(root: &Value, schemas: &[&Value], instance: &Value, alternatives: Alternatives) -> Value {
     let mut all = Vec::new();
+    let place = Place { root, instance, alternatives };
     for schema in schemas {
-        collect(root, schema, FOLLOWED, &mut all);
+        collect(place, schema, FOLLOWED, &mut all);
     }
     match instance {
         Value::Object(members) => {
             let member = |key: &String| {
                 let schemas: Vec<&Value> = all.iter().flat_map(|s| member_schemas(s, key)).collect();
-                (key.clone(), reorder(root, &schemas, &members[key]))
+                (key.clone(), reorder(root, &schemas, &members[key], alternatives))
             };
             Value::Object(key_order(&all, members).into_iter().map(member).collect())
         }
         Value::Array(items) => {
             let item = |(k, item): (usize, &Value)| {
                 let schemas: Vec<&Value> = all.iter().filter_map(|s| item_schema(s, k)).collect();
-                reorder(root, &schemas, item)
+                reorder(root, &schemas, item, alternatives)
             };
             Value::Array(items.iter().enumerate().map(item).collect())
         }
@@ -82,8 +95,16 @@ fn key_order<'a>(schemas: &[&'a Value], members: &'a Map<String, Value>) -> Vec<
     order
 }
 
+/// A value in an instance, and the document that speaks about it.
+#[derive(Clone, Copy)]
+struct Place<'a, 'v> {
+    root: &'a Value,
+    instance: &'v Value,
+    alternatives: Alternatives,
+}
+
 /// `schema` and what it refers to or applies in place.
-fn collect<'a>(root: &'a Value, schema: &'a Value, left: usize, out: &mut Vec<&'a Value>) {
+fn collect<'a>(place: Place<'a, '_>, schema: &'a Value, left: usize, out: &mut Vec<&'a Value>) {
     if left == 0 || out.iter().any(|seen| std::ptr::eq(*seen, schema)) {
         return;
     }
@@ -91,19 +112,23 @@ fn collect<'a>(root: &'a Value, schema: &'a Value, left: usize, out: &mut Vec<&'
     for (keyword, value) in schema.as_object().into_iter().flatten() {
         match (keyword.as_str(), value) {
             ("$ref", Value::String(reference)) => {
-                if let Some(target) = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) {
-                    collect(root, target, left - 1, out);
+                if let Some(target) = reference.strip_prefix('#').and_then(|at| place.root.pointer(at)) {
+                    collect(place, target, left - 1, out);
                 }
             }
+            ("anyOf" | "oneOf", Value::Array(list)) if place.alternatives == Alternatives::Fitting => {
+                let fitting = list.iter().find(|part| fits(place.root, part, place.instance));
+                fitting.into_iter().for_each(|part| collect(place, part, left - 1, out));
+            }
             ("allOf" | "anyOf" | "oneOf", Value::Array(list)) => {
-                list.iter().for_each(|part| collect(root, part, left - 1, out));
+                list.iter().for_each(|part| collect(place, part, left - 1, out));
             }
             ("if", condition) => {
                 let branches = ["then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
-                [condition].into_iter().chain(branches).for_each(|part| collect(root, part, left - 1, out));
+                [condition].into_iter().chain(branches).for_each(|part| collect(place, part, left - 1, out));
             }
             ("dependentSchemas" | "dependencies", Value::Object(map)) => {
-                map.values().for_each(|part| collect(root, part, left - 1, out));
+                map.values().for_each(|part| collect(place, part, left - 1, out));
             }
             _ => {}
         }
@@ -152,8 +177,20 @@ mod tests {
         });
         let instance = json!({"open": 0, "z": 1, "a": [{"x": 1, "y": 2}, 3], "b": {"w": 0, "x": 1, "y": 2}});
         assert_eq!(
-            reordered(&schema, &instance).to_string(),
+            reordered(&schema, &instance, Alternatives::Merged).to_string(),
             r#"{"b":{"y":2,"x":1,"w":0},"a":[{"y":2,"x":1},3],"z":1,"open":0}"#
         );
+    }
+
+    #[test]
+    fn an_alternative_has_its_own_order() {
+        let schema = json!({"anyOf": [
+            {"properties": {"a": {}, "kind": {"const": "p"}}, "required": ["kind"]},
+            {"properties": {"kind": {"const": "q"}, "b": {}, "a": {}}, "required": ["kind"]},
+        ]});
+        let instance = json!({"a": 0, "b": 1, "kind": "q"});
+        let written = |alternatives| reordered(&schema, &instance, alternatives).to_string();
+        assert_eq!(written(Alternatives::Merged), r#"{"a":0,"kind":"q","b":1}"#);
+        assert_eq!(written(Alternatives::Fitting), r#"{"kind":"q","b":1,"a":0}"#);
     }
 }

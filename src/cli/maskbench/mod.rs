@@ -3,6 +3,7 @@
 //! The result has the fields that runs of other engines over these files have, so that they can be laid
 //! side by side. A valid instance counts as accepted when every token is legal and the end is complete.
 
+mod fits;
 mod instance;
 mod measure;
 pub mod spread;

@@ -18,11 +18,27 @@ pub const UNNOTICED: &[(&str, &str)] = &[
         "block.cuh block_add 2",
         "for calls one after the other; today's callers have a barrier of their own between",
     ),
-    ("legal.cuh plan_legal 3", "make_legal comes to a barrier before anything reads the base"),
     (
-        "legal.cuh plan_legal 5",
+        "block.cuh block_max 2",
+        "for calls one after the other; today's callers have a barrier of their own between",
+    ),
+    (
+        "legal.cu legal 1",
+        "who is late reads the old number of entries or none, and leaves the loop either way",
+    ),
+    (
+        "plan.cuh find_runs 2",
+        "the ballot that follows brings the lanes together; that it orders no memory the emulator cannot tell",
+    ),
+    ("plan.cuh plan_legal 3", "make_legal comes to a barrier before anything reads the base"),
+    ("plan.cuh plan_legal 4", "make_legal comes to a barrier before anything reads the base or walks"),
+    (
+        "plan.cuh plan_legal 6",
         "make_legal comes to a barrier before anything reads the base, a part of a long walk to several",
     ),
+    ("legal.cuh add_exits 1", "what it writes was last read by a walk, which ended with a barrier"),
+    ("legal.cuh add_walk 1", "what it writes was last read by a walk, which ended with a barrier"),
+    ("legal.cuh add_walk 2", "the walk before it has ended with a barrier"),
     ("legal.cuh add_loose 1", "the pool was last used by a walk, which ends with a barrier"),
     ("legal.cuh add_loose 4", "add_rest, which calls it, ends with a barrier"),
     (

@@ -653,6 +653,11 @@ fn compositions_in_some_order() {
                 "not": {"properties": {"a": {"type": "integer"}}, "maxProperties": 2}}),
             objects("abc", 19),
         ),
+        (
+            json!({"type": "object", "allOf": [{"not": {"patternProperties": {"^a": {"type": "integer"}}}},
+                {"not": {"patternProperties": {"^b": {"type": "integer"}}}}]}),
+            object(19),
+        ),
         (json!({"type": "array", "contains": {"type": "string"}, "maxContains": 2}), arrays(14)),
         (
             json!({"type": "array", "contains": {"type": "integer"}, "minContains": 2, "maxItems": 3}),

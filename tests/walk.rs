@@ -74,7 +74,11 @@ fn check_grammar(g: &Grammar, schema: &Value, walks: usize, random: &mut Random)
         let value: Value = serde_json::from_slice(&text)
             .unwrap_or_else(|e| panic!("{e}: {:?} for {schema}", String::from_utf8_lossy(&text)));
         if let Ok(oracle) = &oracle {
-            assert!(oracle.is_valid(&value), "{} does not satisfy {schema}", String::from_utf8_lossy(&text));
+            let text = String::from_utf8_lossy(&text);
+            // ECMA-262's `.` leaves out four line ends, the oracle's only one of them.
+            let oracle_errs = ["\\r", "\u{2028}", "\u{2029}"].iter().any(|end| text.contains(end))
+                && schema.to_string().contains(".{");
+            assert!(oracle.is_valid(&value) || oracle_errs, "{text} does not satisfy {schema}");
         }
     }
 }

@@ -26,12 +26,12 @@ const MAX_LEAST: u32 = 8;
 /// Most members for which there is room under `maxProperties` with free key order.
 const MAX_ROOM: u32 = 256;
 
-/// How many classes names fall into if so many must differ. Primes, for an even hash.
+/// How many classes names fall into if so many must differ: a handful, where their sets are many.
 fn classes(least: u32) -> u8 {
     match least {
         ..=2 => 31,
-        3 => 17,
-        _ => 11,
+        3 => 11,
+        _ => least as u8 + 1,
     }
 }
 
@@ -173,7 +173,7 @@ impl Explorer<'_> {
     }
 }
 
-/// The names whose hash is `class`: `h ← (5·h + byte) mod classes`, from 0. State `1 + h` is hash `h`.
+/// The names whose hash is `class`: `h ← (5·h + byte) mod classes`, from 1. State `1 + h` is hash `h`.
 fn of_class(class: u8, classes: u8) -> ByteDfa {
     let n = u32::from(classes);
     let mut rows = vec![ByteDfa::DEAD; n as usize];
@@ -186,6 +186,6 @@ fn of_class(class: u8, classes: u8) -> ByteDfa {
         rows,
         accepting: (0..=n).map(|state| state == 1 + u32::from(class)).collect(),
         boundary: vec![true; n as usize + 1],
-        start: 1,
+        start: 2,
     }
 }

@@ -24,22 +24,23 @@ impl Explorer<'_> {
     }
 
     /// What an object assertion asks of an undeclared member, or what violates it. Of a name written twice a
-    /// reader keeps the last value, so a violation by a value counts until another undeclared name is written;
+    /// reader keeps the last value, so a violation by a value counts until a name is written that may be the same;
     /// one by the name itself stays.
     pub fn open_member(&mut self, node: NodeId, holds: bool) -> Result<Formula> {
         let ir = self.ir;
         let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
         let (mut parts, mut others) = (Vec::new(), Vec::new());
-        let judge = |x: &mut Self, schema: NodeId| -> Result<Formula> {
+        let judge = |x: &mut Self, schema: NodeId, part: usize| -> Result<Formula> {
             let verdict = x.verdict(schema, holds)?;
             if holds || verdict.constant().is_some() {
                 return Ok(verdict);
             }
-            let until = x.formulas.atom(Atom::Overwritable { node });
+            let part = part.min(usize::from(u16::MAX)) as u16;
+            let until = x.formulas.atom(Atom::Overwritable { node, part });
             Ok(x.formulas.and([verdict, until]))
         };
-        for pattern in &o.patterns {
-            let verdict = judge(self, pattern.schema)?;
+        for (part, pattern) in o.patterns.iter().enumerate() {
+            let verdict = judge(self, pattern.schema, part)?;
             let applies = self.name(pattern.name, !holds);
             parts.push(if holds {
                 self.formulas.or([applies, verdict])
@@ -49,7 +50,7 @@ impl Explorer<'_> {
             });
             others.push(self.name(pattern.name, holds));
         }
-        others.push(judge(self, o.additional)?);
+        others.push(judge(self, o.additional, o.patterns.len())?);
         Ok(if holds {
             parts.push(self.formulas.or(others));
             self.formulas.and(parts)
@@ -57,6 +58,21 @@ impl Explorer<'_> {
             parts.push(self.formulas.and(others));
             self.formulas.or(parts)
         })
+    }
+
+    /// That a violation stays when another undeclared name is written: one to which something else applies.
+    pub fn unless_written_over(&mut self, node: NodeId, part: u16) -> Formula {
+        let ir = self.ir;
+        let Node::Object(o) = ir.node(node) else { unreachable!("{node:?} is an object assertion") };
+        let other = match o.patterns.get(usize::from(part)) {
+            Some(pattern) => self.name(pattern.name, false),
+            None => {
+                let applying: Vec<Formula> = o.patterns.iter().map(|p| self.name(p.name, true)).collect();
+                self.formulas.or(applying)
+            }
+        };
+        let stays = self.formulas.atom(Atom::Overwritable { node, part });
+        self.formulas.and([other, stays])
     }
 
     /// Whether a declared name satisfies a node.

@@ -298,7 +298,7 @@ impl Explorer<'_> {
             self.formulas.atoms(track.holds, &mut |atom| {
                 known |= match atom {
                     Atom::Object { node, holds: true } => views[&node].required,
-                    Atom::Object { node, .. } | Atom::Overwritable { node } => {
+                    Atom::Object { node, .. } | Atom::Overwritable { node, .. } => {
                         views[&node].required | views[&node].telling
                     }
                     Atom::Distinct { .. } => u64::MAX >> (64 - data.names.len().max(1)),
@@ -467,7 +467,7 @@ impl Explorer<'_> {
         for atom in self.asserted(&[track.holds]) {
             match atom {
                 Atom::Object { node, holds } => judged.push((atom, node, holds)),
-                Atom::Overwritable { node } => judged.push((atom, node, false)),
+                Atom::Overwritable { node, .. } => judged.push((atom, node, false)),
                 _ => distinct.push(atom),
             }
         }
@@ -511,8 +511,15 @@ impl Explorer<'_> {
                 }
             }
             // A declared name is written once; any other may be what is written over.
-            let now = if key == NextKey::Open { Atom::Object { node, holds } } else { atom };
-            after.insert(atom, self.awaiting(now, holds, verdict));
+            let left = match (atom, key) {
+                (Atom::Overwritable { part, .. }, NextKey::Open) => {
+                    let left = self.unless_written_over(node, part);
+                    let again = self.awaiting(Atom::Object { node, holds }, holds, verdict);
+                    self.formulas.or([left, again])
+                }
+                _ => self.awaiting(atom, holds, verdict),
+            };
+            after.insert(atom, left);
         }
         let holds = self.with_asserted(track.holds, &after);
         let position = match key {

@@ -39,9 +39,9 @@ pub(crate) enum Atom {
     Least { node: NodeId, items: u32 },
     /// At most so many of the items still to come satisfy the node.
     Most { node: NodeId, items: u32 },
-    /// An object assertion violated by the value of the last name that is not declared: until another such
-    /// name, which may be the same, and its value.
-    Overwritable { node: NodeId },
+    /// An object assertion violated by the value of an undeclared name, to which its pattern number `part` applies
+    /// (if there are not so many: none): until another such name, which may be the same.
+    Overwritable { node: NodeId, part: u16 },
     /// So many names more: declared ones, or others of classes not among those `seen` (see [`super::distinct`]).
     Distinct { more: u8, seen: u32, classes: u8 },
     /// At most so many names more.
@@ -87,7 +87,7 @@ impl Alternative for Atom {
                 node == same && items <= more
             }
             (Atom::Room { more }, Atom::Room { more: larger }) => more <= larger,
-            (Atom::Object { node, holds: false }, Atom::Overwritable { node: same }) => node == same,
+            (Atom::Object { node, holds: false }, Atom::Overwritable { node: same, .. }) => node == same,
             (Atom::Distinct { more, seen, .. }, Atom::Distinct { more: fewer, seen: same, .. }) => {
                 more >= fewer && seen == same
             }

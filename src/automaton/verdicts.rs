@@ -130,10 +130,14 @@ impl Explorer<'_> {
 }
 
 fn is_asserted(atom: Atom) -> bool {
-    match atom {
-        Atom::Object { .. } | Atom::Overwritable { .. } => true,
-        Atom::Distinct { .. } | Atom::Room { .. } => true,
-        Atom::Array { .. } | Atom::Least { .. } | Atom::Most { .. } => true,
-        _ => false,
-    }
+    matches!(
+        atom,
+        Atom::Object { .. }
+            | Atom::Overwritable { .. }
+            | Atom::Distinct { .. }
+            | Atom::Room { .. }
+            | Atom::Array { .. }
+            | Atom::Least { .. }
+            | Atom::Most { .. }
+    )
 }

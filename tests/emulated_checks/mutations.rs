@@ -1,6 +1,6 @@
 //! The mutation check: something in the kernels is broken, and an emulated test must fail.
 //!
-//! Takes some 340 s of processor time, so three minutes on two processors.
+//! Takes four minutes on two processors.
 //!
 //! Every barrier is left out, one at a time, and every change of [`CHANGES`] is made; all of that in one library, which
 //! asks the environment what is broken in it.
@@ -129,7 +129,8 @@ fn emulated_tests_notice_every_mutation() {
             (Some(by), None) => (format!("noticed by {by}"), false),
             (None, Some(why)) => (format!("not noticed: {why}"), false),
             (None, None) => ("NOT NOTICED, and no reason is given".into(), true),
-            (Some(by), Some(_)) => (format!("NOTICED after all, by {by}"), true),
+            // No fault of a kernel; and who is asked depends on what was noticed before it in this run.
+            (Some(by), Some(_)) => (format!("excused, but NOTICED, by {by}: strike it out"), false),
         };
         let line = format!("{}: {verdict}", mutation.name());
         println!("{:5.1} s  {line}", begin.elapsed().as_secs_f64());

@@ -229,7 +229,7 @@ WG_DEVICE bool stay(const GrammarView& g, Config& c, u32 action) {
         c.spaces = 0;
         if ((action & ACTION_FLAG) != 0 && c.count != 0xffffffffu) c.count += 1;
     }
-    return arrive(g, c, action >> 29 == ACTION_NEXT ? c.state + 1 : action & ACTION_INDEX);
+    return arrive(g, c, (action & ACTION_INDEX) + (action >> 29 == ACTION_AHEAD ? c.state : 0));
 }
 
 // Reads a byte with the row of the state just entered. Loading refuses tables whose frames, entered without
@@ -238,7 +238,7 @@ template <typename Levels>
 WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 byte) {
     const u32 action = action_of(g, state_of(g, c.state).row, byte);
     const u32 kind = action >> 29;
-    if (kind == ACTION_STAY || kind == ACTION_NEXT) return stay(g, c, action);
+    if (kind == ACTION_STAY || kind == ACTION_AHEAD) return stay(g, c, action);
     if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
     u32 outcome = action & ACTION_INDEX;
     if (kind == ACTION_CHOOSE && !choose(g, outcome, c.seen, outcome)) return false;
@@ -299,7 +299,7 @@ WG_DEVICE bool read_inline(const GrammarView& g, Levels& levels, Config& c, u32 
     for (u32 round = 0; round < WG_MAX_ROUNDS; ++round) {
         const u32 action = action_of(g, s.row, byte);
         const u32 kind = action >> 29;
-        if (kind == ACTION_STAY || kind == ACTION_NEXT) return stay(g, c, action);
+        if (kind == ACTION_STAY || kind == ACTION_AHEAD) return stay(g, c, action);
         if (kind == ACTION_ENTER) return enter(g, levels, c, action, byte, left);
         if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
         u32 outcome = action & ACTION_INDEX;

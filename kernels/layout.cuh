@@ -115,7 +115,7 @@ static_assert(sizeof(Choice) == 16, "layout::Choice");
 // [default, n, n x (first byte | last byte << 8, action)], ranges ascending.
 enum ActionKind : u32 {
     ACTION_DEAD = 0,
-    ACTION_NEXT = 1,
+    ACTION_AHEAD = 1,  // a distance
     ACTION_STAY = 2,
     ACTION_ENTER = 3,
     ACTION_LEAVE = 4,

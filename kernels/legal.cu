@@ -55,7 +55,7 @@ WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
         listed += bytes;
         if (row[2 + 2 * i + 1] >> 29 != ACTION_DEAD) read += bytes;
     }
-    const bool reads = row[0] >> 29 == ACTION_STAY || row[0] >> 29 == ACTION_NEXT;
+    const bool reads = row[0] >> 29 == ACTION_STAY || row[0] >> 29 == ACTION_AHEAD;
     if (read + (reads ? 256 - listed : 0) < LONG_WALK_BYTES) return false;
     // Where letters lead to a place closed under a slice, that place's set is nearly this one's.
     for (u32 byte = 'K'; byte <= 'z'; byte += 'z' - 'K') {

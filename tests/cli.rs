@@ -318,7 +318,7 @@ fn maskbench_prints_verdicts_and_times() {
     let printed: Value = serde_json::from_slice(&run.stdout).unwrap();
     let keys: Vec<&str> = printed.as_object().unwrap().keys().map(String::as_str).collect();
     let expected = "engine vocab files compiled compile_errors schemas_passing valid_accepted valid_total \
-                    invalid_rejected invalid_total compile_us first_mask_us mask_us commit_us";
+                    invalid_rejected invalid_total compile_us table_bytes first_mask_us mask_us commit_us";
     assert_eq!(keys, expected.split_whitespace().collect::<Vec<_>>());
     let count = |key: &str| printed[key].as_u64().unwrap();
     assert_eq!((count("files"), count("compiled"), count("compile_errors")), (2, 1, 1));

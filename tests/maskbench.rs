@@ -1,11 +1,15 @@
 //! MaskBench's sample: no invalid instance is ever accepted, and a valid one only rejected for the order of
 //! its keys. `cargo test --test maskbench -- --nocapture` prints the counts.
+//!
+//! The verdicts of the whole corpus are recorded by
+//! `warpgrammar maskbench ../shared/data/maskbench --reorder --skip-masks --verdicts tests/maskbench-verdicts.txt`.
 
 mod common;
 #[path = "common/reorder.rs"]
 mod reorder;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use common::{accepts, compile, data, dumps};
@@ -74,4 +78,34 @@ fn the_sample_is_judged_as_it_says() {
     let passing: Vec<_> = expected.difference(&missed).collect();
     assert!(passing.is_empty(), "accepted now, take off the list: {passing:#?}");
     assert!(only_free * 50 < valid, "the order of the schema is missed {only_free} times");
+}
+
+/// `tests/maskbench-verdicts.txt` says of every file of the corpus what `maskbench --reorder` finds, so that a change of
+/// any verdict is a difference of lines. Here the sample's are looked at; the command that writes them all is at the
+/// top of this file.
+#[test]
+fn verdicts_are_as_recorded() {
+    let (Some(list), Some(folder)) = (data("maskbench-sample.txt"), data("maskbench")) else { return };
+    let written = std::env::temp_dir().join(format!("warpgrammar-verdicts-{}", std::process::id()));
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_warpgrammar"))
+        .args(["maskbench", "--reorder", "--skip-masks", "--jobs", "2"])
+        .arg(&folder)
+        .args([OsStr::new("--list"), list.as_os_str(), OsStr::new("--verdicts"), written.as_os_str()])
+        .output()
+        .expect("the command runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let found = std::fs::read_to_string(&written).expect("what it wrote");
+    std::fs::remove_file(&written).expect("it is ours");
+    let recorded = include_str!("maskbench-verdicts.txt");
+    let by_name: HashMap<&str, &str> = recorded.lines().filter_map(|line| line.split_once(": ")).collect();
+    let mut changed = Vec::new();
+    for line in found.lines() {
+        let (name, verdict) = line.split_once(": ").expect("a name and a verdict");
+        let before = by_name.get(name).copied();
+        if before != Some(verdict) {
+            changed.push(format!("{name}: {verdict}\n  recorded: {before:?}"));
+        }
+    }
+    assert!(found.lines().count() > 500, "{} verdicts", found.lines().count());
+    assert!(changed.is_empty(), "{} verdicts changed:\n{}", changed.len(), changed.join("\n"));
 }

@@ -227,6 +227,8 @@ struct Tally {
     wrong: Vec<String>,
     /// Valid instances not accepted.
     missed: BTreeSet<String>,
+    /// By draft, instances of the tests that every validator must pass: judged right in the schema's order, and all.
+    required: BTreeMap<String, (usize, usize)>,
 }
 
 /// The documents that the suite serves at localhost, by that URI.
@@ -248,6 +250,11 @@ fn remotes() -> SchemaOptions {
 }
 
 fn judge(label: &str, group: &Value, draft: &str, read: &SchemaOptions, tally: &mut Tally) {
+    let required = !label.contains("/optional/");
+    if required {
+        // Those of a group that does not compile are wrong.
+        tally.required.entry(draft.to_owned()).or_default().1 += group["tests"].as_array().expect("tests").len();
+    }
     let schema = declared(&group["schema"], draft);
     let fixed = Options::default();
     let free = Options { key_order: KeyOrder::Any, ..Options::default() };
@@ -283,6 +290,9 @@ fn judge(label: &str, group: &Value, draft: &str, read: &SchemaOptions, tally: &
         let in_order = reorder::orders(&schema, instance);
         let fixed = in_order.iter().any(|v| accepts(&g, &dumps(v)).is_ok());
         let free = any.as_ref().map_or(fixed, |any| accepts(any, &dumps(instance)).is_ok());
+        if required && fixed == valid {
+            tally.required.get_mut(draft).expect("counted above").0 += 1;
+        }
         if !valid && (fixed || free) {
             tally
                 .wrong
@@ -317,6 +327,14 @@ fn groups_that_compile_accept_exactly_the_valid_instances() {
     println!("{} groups compiled, {} instances judged", tally.compiled, tally.instances);
     for (keyword, count) in &tally.refused {
         println!("{count:6}  {keyword}");
+    }
+    for (draft, (right, all)) in &tally.required {
+        println!("{draft}, required: {right} of {all} right, {:.1} %", 100.0 * *right as f64 / *all as f64);
+    }
+    let least = [("draft2020-12", 85), ("draft7", 90)];
+    for (draft, percent) in least {
+        let (right, all) = tally.required[draft];
+        assert!(100 * right >= percent * all, "{draft}: {right} of {all}, less than {percent} %");
     }
     assert!(tally.compiled > 480, "only {} groups compiled", tally.compiled);
     assert!(tally.wrong.is_empty(), "{} instances wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));

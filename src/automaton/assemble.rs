@@ -13,17 +13,21 @@ use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_choices, exit_outcome};
 
 /// Adjacent regions in which a state behaves alike, and its bound there.
+#[derive(Clone, Copy)]
 struct Range {
     first: usize,
     last: usize,
     cost: Cost,
+    /// The finished state; [`DEAD`] until it is asked for.
+    id: StateId,
 }
 
 struct Assembler<'t, 'x, 'a> {
     t: &'t Trimmer<'x, 'a>,
     costs: &'t [Costs],
-    variants: FxHashMap<(TrimId, RawId), Vec<Range>>,
-    ids: FxHashMap<(TrimId, RawId, usize), StateId>,
+    /// Per trimmed frame, once one of its states is asked for, the forms of each of its states: not empty where
+    /// they are known.
+    variants: Vec<Vec<Vec<Range>>>,
     site_ids: FxHashMap<Site, SiteId>,
     choice_ids: FxHashMap<Vec<(u64, u32)>, u32>,
     key_cost_ids: FxHashMap<KeyCost, u32>,
@@ -50,8 +54,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
     let mut a = Assembler {
         t,
         costs,
-        variants: FxHashMap::default(),
-        ids: FxHashMap::default(),
+        variants: vec![Vec::new(); t.trims.len()],
         site_ids: FxHashMap::default(),
         choice_ids: FxHashMap::default(),
         key_cost_ids: FxHashMap::default(),
@@ -81,14 +84,17 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
 impl Assembler<'_, '_, '_> {
     /// The state of a raw state in a region; dead if it is not kept there.
     fn state(&mut self, trim: TrimId, raw: RawId, region: usize) -> StateId {
-        if !self.t.trims[trim].is_live(raw, region) {
+        let t = &self.t.trims[trim];
+        if !t.is_live(raw, region) {
             return DEAD;
         }
-        if !self.variants.contains_key(&(trim, raw)) {
-            let variants = self.variants_of(trim, raw);
-            self.variants.insert((trim, raw), variants);
+        if self.variants[trim].is_empty() {
+            self.variants[trim] = vec![Vec::new(); self.t.x.frames[t.frame as usize].states.len()];
         }
-        let variant = self.variants[&(trim, raw)]
+        if self.variants[trim][raw as usize].is_empty() {
+            self.variants[trim][raw as usize] = self.variants_of(trim, raw);
+        }
+        let variant = self.variants[trim][raw as usize]
             .iter()
             .position(|v| v.first <= region && region <= v.last)
             .expect("every region in which a state is kept belongs to a variant");
@@ -96,11 +102,12 @@ impl Assembler<'_, '_, '_> {
     }
 
     fn variant(&mut self, trim: TrimId, raw: RawId, variant: usize) -> StateId {
-        if let Some(&id) = self.ids.get(&(trim, raw, variant)) {
-            return id;
-        }
         let id = self.machine.states.len() as StateId;
-        self.ids.insert((trim, raw, variant), id);
+        let known = &mut self.variants[trim][raw as usize][variant].id;
+        if *known != DEAD {
+            return *known;
+        }
+        *known = id;
         let dead = self.machine.states[0].clone();
         self.machine.states.push(dead);
         self.queue.push((trim, raw, variant));
@@ -110,6 +117,9 @@ impl Assembler<'_, '_, '_> {
     /// Merges the regions of a state in which it has the same edges and one bound fits all.
     fn variants_of(&self, id: TrimId, raw: RawId) -> Vec<Range> {
         let trim = &self.t.trims[id];
+        if let [_] = trim.regions[..] {
+            return vec![Range { first: 0, last: 0, cost: self.costs[id].cost(trim, raw, 0), id: DEAD }];
+        }
         let mut variants: Vec<Range> = Vec::new();
         let mut previous: Option<Vec<Seen>> = None;
         for region in 0..trim.regions.len() {
@@ -126,7 +136,7 @@ impl Assembler<'_, '_, '_> {
                 v.last = region;
                 v.cost = cost;
             } else {
-                variants.push(Range { first: region, last: region, cost });
+                variants.push(Range { first: region, last: region, cost, id: DEAD });
             }
             previous = Some(seen);
         }
@@ -148,7 +158,7 @@ impl Assembler<'_, '_, '_> {
                     Seen::Stay(regions.any(|r| trim.is_live(to, r)))
                 }
                 Edge::Enter { site, .. } => {
-                    let entries = trim.entries[&(site, region)].iter();
+                    let entries = trim.entries(&self.t.x.sites[site as usize], region).iter();
                     let after = |child: TrimId| {
                         after(self.t, trim, &self.costs[id], site, &self.t.trims[child].useful, region)
                     };
@@ -165,10 +175,7 @@ impl Assembler<'_, '_, '_> {
         let trim = &t.trims[id];
         let f = &t.x.frames[trim.frame as usize];
         let state = &f.states[raw as usize];
-        let (region, cost) = {
-            let v = &self.variants[&(id, raw)][variant];
-            (v.first, v.cost)
-        };
+        let Range { first: region, cost, id: id_in_machine, .. } = self.variants[id][raw as usize][variant];
         let mut ranges: Vec<(u8, u8, Action)> = Vec::with_capacity(state.edges.len());
         for &(lo, hi, edge) in &state.edges {
             let action = self.action(id, raw, edge, region);
@@ -179,7 +186,7 @@ impl Assembler<'_, '_, '_> {
             }
         }
         let default = self.action(id, raw, state.default, region);
-        let next = self.variants[&(id, raw)].get(variant + 1).map(|v| v.first);
+        let next = self.variants[id][raw as usize].get(variant + 1).map(|v| v.first);
         let chain = next.map(|first| (trim.regions[first].0, self.variant(id, raw, variant + 1)));
         let (mut keys, naming) = self.keys(id, raw);
         if let (Some(keys), Indent::Outer, [(.., Action::Choose { choice })]) =
@@ -191,7 +198,6 @@ impl Assembler<'_, '_, '_> {
             Some((base, spaces)) => Cost { base, spaces, ..Cost::default() },
             None => cost,
         };
-        let id_in_machine = self.ids[&(id, raw, variant)];
         self.machine.states[id_in_machine as usize] = State {
             row: Row { ranges, default },
             chain,
@@ -247,7 +253,7 @@ impl Assembler<'_, '_, '_> {
         let t = self.t;
         let trim = &t.trims[id];
         let s = &t.x.sites[site as usize];
-        let entries = &trim.entries[&(site, region)];
+        let entries = trim.entries(s, region);
         let &(_, widest) = entries.last()?;
         let useful = &t.trims[widest].useful;
         let mut targets = vec![DEAD; t.x.frames[s.child as usize].outcomes.len()];
@@ -349,21 +355,26 @@ fn merged(a: Cost, trim: &Trim, first: usize, b: Cost, region: usize) -> Option<
     ((slope(a) == slope(b) || one_count) && agree(a, b, first, region - 1)).then_some(b)
 }
 
-/// Orders states so that a state's only successor follows it where possible.
+/// Orders states so that a state is followed by one that it leads to where possible: by its only successor, else one
+/// of its own kind.
 fn renumber(machine: Machine) -> Machine {
     let n = machine.states.len();
     let mut new_id = vec![DEAD; n];
     let mut order: Vec<StateId> = vec![DEAD];
     for first in 1..n as StateId {
-        let mut s = first;
-        while s != DEAD && new_id[s as usize] == DEAD {
+        let mut at = Some(first);
+        while let Some(s) = at.filter(|&s| new_id[s as usize] == DEAD) {
             new_id[s as usize] = order.len() as StateId;
             order.push(s);
-            let row = &machine.states[s as usize].row;
-            s = match row.ranges[..] {
-                [(_, _, Action::Stay { to, .. })] if row.default == Action::Dead => to,
-                _ => DEAD,
+            let state = &machine.states[s as usize];
+            let successors = || {
+                state.row.ranges.iter().filter_map(|r| match r.2 {
+                    Action::Stay { to, space: false, .. } if new_id[to as usize] == DEAD => Some(to),
+                    _ => None,
+                })
             };
+            let alike = |to: &StateId| machine.states[*to as usize].label == state.label;
+            at = successors().find(alike).or_else(|| successors().next());
         }
     }
     let map = |a: Action| match a {

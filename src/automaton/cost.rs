@@ -94,34 +94,42 @@ impl Costs {
     }
 }
 
-/// Rounds after which a frame whose bounds still change is given up: the slopes of counted regions are
+/// How often the bounds of a frame may change before it is given up: the slopes of counted regions are
 /// differences of bounds, so nothing forces them to settle.
-const MAX_ROUNDS: usize = 200;
+const MAX_CHANGES: usize = 200;
 
-/// Computes all bounds: the least fixpoint through recursion, from above.
+/// Computes all bounds: the least fixpoint through recursion, from above. A frame is looked at again when the bounds
+/// of one that it enters have changed.
 pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
     let mut all: Vec<Costs> = t.trims.iter().map(Costs::unknown).collect();
-    let mut given_up = vec![false; all.len()];
-    for round in 0.. {
-        let mut changed = false;
+    let mut callers: Vec<Vec<TrimId>> = vec![Vec::new(); all.len()];
+    let mut due = vec![false; all.len()];
+    for &id in &t.reached {
+        due[id] = true;
+        for child in t.trims[id].children() {
+            // Those of one caller come one after the other.
+            if callers[child].last() != Some(&id) {
+                callers[child].push(id);
+            }
+        }
+    }
+    let mut changes = vec![0usize; all.len()];
+    while due.contains(&true) {
         for &id in t.reached.iter().rev() {
-            let text = t.x.frames[t.trims[id].frame as usize].key.kind.is_text();
-            if text && round > 0 || given_up[id] {
+            if !std::mem::replace(&mut due[id], false) || changes[id] > MAX_CHANGES {
                 continue;
             }
             let mut new = frame_costs(t, id, &all);
-            if new != all[id] {
-                changed = true;
-                if round >= MAX_ROUNDS {
-                    // No bound is a right answer; one that is not a fixpoint would not be.
-                    given_up[id] = true;
-                    new = Costs::unknown(&t.trims[id]);
-                }
+            if new == all[id] {
+                continue;
+            }
+            changes[id] += 1;
+            if changes[id] > MAX_CHANGES {
+                // No bound is a right answer; one that is not a fixpoint would not be.
+                new = Costs::unknown(&t.trims[id]);
             }
             all[id] = new;
-        }
-        if !changed {
-            break;
+            callers[id].iter().for_each(|&caller| due[caller] = true);
         }
     }
     all
@@ -130,28 +138,23 @@ pub(crate) fn settle_costs(t: &Trimmer<'_, '_>) -> Vec<Costs> {
 fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let trim = &t.trims[id];
     let mut costs = Costs::unknown(trim);
-    let states = t.x.frames[trim.frame as usize].states.len() as RawId;
+    let f = &t.x.frames[trim.frame as usize];
     let naming = naming(t, trim);
     let naming = naming.as_ref();
     for region in (0..trim.regions.len()).rev() {
-        loop {
-            let mut changed = false;
-            for &s in &t.x.frames[trim.frame as usize].backwards {
-                if let Some((amount, _)) = cheapest(t, trim, naming, &costs, all, s, region)
-                    && weight(t, amount) < weight(t, costs.amounts[trim.at(s, region)])
-                {
-                    costs.amounts[trim.at(s, region)] = amount;
-                    changed = true;
-                }
+        f.flow.settle(|s| {
+            let Some((amount, _)) = cheapest(t, trim, naming, &costs, all, s, region) else { return false };
+            let here = &mut costs.amounts[trim.at(s, region)];
+            let lower = weight(t, amount) < weight(t, *here);
+            if lower {
+                *here = amount;
             }
-            if !changed {
-                break;
-            }
-        }
+            lower
+        });
         if trim.regions[region].1 == INFINITY {
             continue;
         }
-        for s in 0..states {
+        for s in 0..f.states.len() as RawId {
             if let Some((_, Some(to))) = cheapest(t, trim, naming, &costs, all, s, region) {
                 let here = costs.amounts[trim.at(to, region)];
                 let above = at_start_of(trim, &costs, to, region + 1);
@@ -162,7 +165,7 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
             }
         }
     }
-    if t.x.any_order() && t.x.frames[trim.frame as usize].key.kind == Kind::Object {
+    if t.x.any_order() && f.key.kind == Kind::Object {
         costs.all_missing = Some(FreeOrder::new(t, id, &costs, all).all_missing());
     }
     costs
@@ -241,9 +244,10 @@ fn cheapest(
                 if read && !spelled {
                     continue;
                 }
-                for &(depth, child) in &trim.entries[&(site, region)] {
+                let raw = &t.x.sites[site as usize];
+                for &(depth, child) in trim.entries(raw, region) {
                     let inside = &t.trims[child];
-                    let deep = one_deeper(inside.need[inside.at(t.x.sites[site as usize].start, 0)]);
+                    let deep = one_deeper(inside.need[inside.at(raw.start, 0)]);
                     if depth.max(deep) <= trim.need[at] {
                         let first_bytes = if read { None } else { Some((lo, hi)) };
                         let amount = through(t, trim, costs, all, site, child, region, first_bytes);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::flow::Flow;
 use super::formula::{ALWAYS, Formula, Formulas, NEVER, Pair};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
@@ -107,7 +108,7 @@ impl<'a> Explorer<'a> {
             work: Vec::new(),
         };
         let root = x.value(root, true)?;
-        let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false, from: None };
+        let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
         x.frame(key)?;
         while let Some(work) = x.work.pop() {
             match work {
@@ -115,48 +116,10 @@ impl<'a> Explorer<'a> {
                 Work::Continue(site, outcome) => x.resume(site, outcome)?,
             }
         }
-        for frame in 0..x.frames.len() {
-            x.frames[frame].backwards = x.backwards(frame);
+        for frame in &mut x.frames {
+            frame.flow = Flow::new(&frame.states, &x.sites);
         }
         Ok(x)
-    }
-
-    /// The states of a frame in the order in which a depth-first walk leaves them.
-    fn backwards(&self, frame: usize) -> Vec<RawId> {
-        let states = &self.frames[frame].states;
-        let mut order = Vec::with_capacity(states.len());
-        let mut met = vec![false; states.len()];
-        let mut path: Vec<(RawId, Vec<RawId>)> = Vec::new();
-        let next = |s: RawId| -> Vec<RawId> {
-            let state = &states[s as usize];
-            let mut next = Vec::new();
-            for edge in state.edges.iter().map(|e| e.2).chain([state.default]) {
-                match edge {
-                    Edge::Stay { to, .. } => next.push(to),
-                    Edge::Enter { site, .. } => {
-                        next.extend(self.sites[site as usize].targets.iter().flatten())
-                    }
-                    Edge::Dead | Edge::Leave { .. } => {}
-                }
-            }
-            next
-        };
-        for root in 0..states.len() as RawId {
-            if !std::mem::replace(&mut met[root as usize], true) {
-                path.push((root, next(root)));
-            }
-            while let Some((s, rest)) = path.last_mut() {
-                match rest.pop() {
-                    Some(to) if std::mem::replace(&mut met[to as usize], true) => {}
-                    Some(to) => path.push((to, next(to))),
-                    None => {
-                        order.push(*s);
-                        path.pop();
-                    }
-                }
-            }
-        }
-        order
     }
 
     /// The formula over leaf assertions that a node stands for at a value position, or that it does not hold.
@@ -333,7 +296,7 @@ impl<'a> Explorer<'a> {
         self.frame_ids.insert(key.clone(), id);
         let text = self.text_data(&key)?;
         let entries = key.entries.clone();
-        let (kind, from) = (key.kind, key.from.clone());
+        let kind = key.kind;
         self.frames.push(RawFrame {
             key,
             states: Vec::new(),
@@ -343,7 +306,8 @@ impl<'a> Explorer<'a> {
             callers: Vec::new(),
             text: text.map(Rc::new),
             object: None,
-            backwards: Vec::new(),
+            sites: Vec::new(),
+            flow: Flow::default(),
         });
         let start = match kind {
             Kind::Document => StateKey::Before,
@@ -354,10 +318,8 @@ impl<'a> Explorer<'a> {
                 StateKey::ArrayStart(start.into(), false)
             }
             Kind::Object => StateKey::ObjectStart(self.object_start(id)?, false),
-            Kind::OpenKey => match from {
-                Some((from, except)) => StateKey::NameStart(from, entries.into(), except),
-                None => StateKey::OpenKey(pattern::canonical_any().start),
-            },
+            Kind::OpenKey if entries.is_empty() => StateKey::OpenKey(pattern::canonical_any().start),
+            Kind::OpenKey => self.text_start(id),
         };
         self.state(id, start)?;
         Ok(id)
@@ -481,7 +443,7 @@ impl<'a> Explorer<'a> {
                 continue;
             }
             let keep_false = entries.is_empty() || self.survives(frame, &continuation, asked, &all(false));
-            let child = self.frame(FrameKey { kind, entries, keep_false, from: None })?;
+            let child = self.frame(FrameKey { kind, entries, keep_false })?;
             let site = self.site(frame, child, 0, continuation.clone(), asked.clone(), slots);
             for &(lo, hi) in bytes {
                 out.edges.push((lo, hi, Edge::Enter { site, read }));
@@ -500,7 +462,11 @@ impl<'a> Explorer<'a> {
         slots: Vec<Slot>,
     ) -> RawSiteId {
         let id = self.sites.len() as RawSiteId;
-        self.sites.push(RawSite { frame, child, start, continuation, asked, slots, targets: Vec::new() });
+        let own = &mut self.frames[frame as usize].sites;
+        let place = own.len() as u32;
+        own.push(id);
+        let targets = Vec::new();
+        self.sites.push(RawSite { frame, place, child, start, continuation, asked, slots, targets });
         let child = &mut self.frames[child as usize];
         child.callers.push(id);
         for outcome in 0..child.outcomes.len() {

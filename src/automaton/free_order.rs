@@ -57,7 +57,7 @@ pub(crate) fn naming(t: &Trimmer<'_, '_>, trim: &Trim) -> Option<Naming> {
         f.states.iter().map(|state| is_naming(&state.key).then_some(false)).collect();
     loop {
         let mut changed = false;
-        for &s in &f.backwards {
+        for &s in &f.flow.backwards {
             let (s, state) = (s as usize, &f.states[s as usize]);
             if sure[s] != Some(false) || !trim.is_live(s as RawId, 0) {
                 continue;
@@ -264,7 +264,7 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
     let mut ahead = vec![Ahead::NOTHING; f.states.len()];
     loop {
         let mut changed = false;
-        for &s in &f.backwards {
+        for &s in &f.flow.backwards {
             let (s, state) = (s as usize, &f.states[s as usize]);
             if !is_naming(&state.key) || !trim.is_live(s as RawId, 0) {
                 continue;
@@ -289,7 +289,7 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
                     }
                     Edge::Enter { site, .. } => {
                         let targets = &t.x.sites[site as usize].targets;
-                        if let Some(&(_, child)) = trim.entries[&(site, 0)].last() {
+                        if let Some(&(_, child)) = trim.entries(&t.x.sites[site as usize], 0).last() {
                             let rest = through(t, trim, costs, all, site, child, 0, Some((lo, hi)));
                             let outcomes = t.trims[child].useful.iter();
                             let after = outcomes.filter_map(|&o| targets.get(o as usize).copied().flatten());

@@ -22,6 +22,7 @@ mod cost;
 mod counts;
 mod distinct;
 mod explore;
+mod flow;
 mod formula;
 mod free_order;
 mod keys;

@@ -227,33 +227,31 @@ impl Explorer<'_> {
     ) -> Result<()> {
         let awaited = self.awaited(frame, &tracks);
         let mut tracks: Tracks = tracks.into();
-        let mut entries: Vec<Formula> = Vec::new();
+        // One frame is entered from all places in names: it is judged for the conditions of a whole name, and
+        // begins with what is left of them.
+        let whole = self.conditions(frame)?;
+        let (mut entries, mut left) = (Vec::new(), Vec::new());
         let mut slots = Vec::with_capacity(awaited.len());
         for at in awaited {
-            let f = conditions[at];
-            let slot = match f.constant() {
-                Some(b) => Slot::Constant(b),
-                None => match entries.iter().position(|&e| e == f) {
-                    Some(i) => Slot::Outcome(i as u32),
-                    None => {
-                        entries.push(f);
-                        Slot::Outcome(entries.len() as u32 - 1)
-                    }
-                },
-            };
-            slots.push((at, slot));
+            let i = entries.iter().position(|&e| e == whole[at]).unwrap_or(entries.len());
+            if i == entries.len() {
+                entries.push(whole[at]);
+                left.push(conditions[at]);
+            }
+            slots.push((at, conditions[at].constant().map_or(Slot::Outcome(i as u32), Slot::Constant)));
         }
+        let is_known = left.iter().all(|f| f.constant().is_some());
         let all = |b: bool| -> Vec<(usize, bool)> {
             let verdict = |slot: Slot| if let Slot::Constant(c) = slot { c } else { b };
             slots.iter().map(|&(at, slot)| (at, verdict(slot))).collect()
         };
-        let site = if entries.is_empty() {
+        let site = if is_known {
             if !slots.is_empty() {
                 let Some(settled) = self.settle_names(frame, &tracks, &all(true)) else { return Ok(()) };
                 tracks = settled;
             }
             tracks = self.forget_names(frame, tracks);
-            let key = FrameKey { kind: Kind::OpenKey, entries, keep_false: true, from: None };
+            let key = FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true };
             let child = self.frame(key)?;
             let start = self.state(child, StateKey::OpenKey(any_state))?;
             self.site(frame, child, start, Continuation::Key(tracks), Rc::new([]), Vec::new())
@@ -262,15 +260,10 @@ impl Explorer<'_> {
                 return Ok(());
             }
             let keep_false = self.settle_names(frame, &tracks, &all(false)).is_some();
-            let key = FrameKey {
-                kind: Kind::OpenKey,
-                entries,
-                keep_false,
-                from: Some((any_state, declared.into())),
-            };
-            let child = self.frame(key)?;
+            let child = self.frame(FrameKey { kind: Kind::OpenKey, entries, keep_false })?;
+            let start = self.state(child, StateKey::NameStart(any_state, left.into(), declared.into()))?;
             let continuation = Continuation::JudgedKey(tracks, slots.into());
-            self.site(frame, child, 0, continuation, Rc::new([]), Vec::new())
+            self.site(frame, child, start, continuation, Rc::new([]), Vec::new())
         };
         let any = pattern::canonical_any();
         for b in 0..=255u8 {

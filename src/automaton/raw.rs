@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use super::flow::Flow;
 use super::formula::{Alternative, Formula};
 use super::machine::{Indent, Label};
 use super::object::ObjectData;
@@ -123,9 +124,6 @@ pub(crate) struct FrameKey {
     pub entries: Vec<Formula>,
     /// Whether a value for which every entry fails is of use to whoever enters.
     pub keep_false: bool,
-    /// A judged key that has left the tries: the state of the automaton of any key in which it is taken over,
-    /// and the bytes with which it does not go on.
-    pub from: Option<(u32, Rc<[u8]>)>,
 }
 
 /// What identifies a state within its frame.
@@ -230,9 +228,9 @@ pub(crate) struct RawFrame {
     pub callers: Vec<RawSiteId>,
     pub text: Option<Rc<TextData>>,
     pub object: Option<ObjectData>,
-    /// All states, those that a state leads to before it where no cycle forbids that: in this order what
-    /// spreads from ends to beginnings is settled in few passes.
-    pub backwards: Vec<RawId>,
+    /// The sites that its states enter others from.
+    pub sites: Vec<RawSiteId>,
+    pub flow: Flow,
 }
 
 /// What follows once an entered frame has been left.
@@ -261,6 +259,8 @@ pub(crate) enum Slot {
 
 pub(crate) struct RawSite {
     pub frame: FrameId,
+    /// Place among the frame's sites.
+    pub place: u32,
     pub child: FrameId,
     pub start: RawId,
     pub continuation: Continuation,

@@ -49,7 +49,7 @@ impl Explorer<'_> {
             });
         }
         Ok(match key.kind {
-            Kind::OpenKey if key.from.is_none() => None,
+            Kind::OpenKey if key.entries.is_empty() => None,
             Kind::String if strings.is_empty() => Some(TextData { any: None, ranges: Vec::new() }),
             Kind::String | Kind::OpenKey => {
                 let automata: Vec<&ByteDfa> = strings.iter().map(|&i| &*self.strings[i as usize]).collect();
@@ -63,7 +63,7 @@ impl Explorer<'_> {
         })
     }
 
-    /// The start state of a string or number frame.
+    /// The start state of a string or number frame, or of one of judged keys.
     pub fn text_start(&mut self, frame: FrameId) -> StateKey {
         let f = &self.frames[frame as usize];
         match &f.text.as_ref().expect("strings and numbers have text data").any {

@@ -33,13 +33,14 @@ pub(crate) struct Trim {
     pub live: Vec<bool>,
     /// `[states × regions]`: see the module's text.
     pub need: Vec<u8>,
-    /// Per site and region: `(need of the outcomes allowed, trimmed frame entered)`, in the order of
-    /// [`super::machine::Site::variants`]; the last is the widest.
-    pub entries: FxHashMap<(RawSiteId, usize), Vec<(u8, TrimId)>>,
+    /// `[sites × regions]`; see [`Trim::entries`].
+    entries: Vec<Vec<(u8, TrimId)>>,
     /// Free key order: per state, the names that a member after it can have, as bits; else empty.
     pub writable: Vec<u64>,
     /// Whether it is among [`Trimmer::reached`].
     is_reached: bool,
+    /// Whether `need` is settled for good.
+    is_settled: bool,
 }
 
 impl Trim {
@@ -49,6 +50,17 @@ impl Trim {
 
     pub fn is_live(&self, state: RawId, region: usize) -> bool {
         self.live[self.at(state, region)]
+    }
+
+    /// `(need of the outcomes allowed, trimmed frame entered)` of a site in a region, in the order of
+    /// [`super::machine::Site::variants`]; the last is the widest.
+    pub fn entries(&self, site: &RawSite, region: usize) -> &[(u8, TrimId)] {
+        &self.entries[site.place as usize * self.regions.len() + region]
+    }
+
+    /// The trimmed frames entered by any site.
+    pub fn children(&self) -> impl Iterator<Item = TrimId> {
+        self.entries.iter().flatten().map(|e| e.1)
     }
 
     /// The regions that a tick from `region` may lead to.
@@ -88,7 +100,9 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     fn enter_from(&mut self, mut next: usize) -> Result<()> {
         while next < self.reached.len() {
             let id = self.reached[next];
-            self.settle_need(id);
+            if !self.trims[id].is_settled {
+                self.settle_need(id);
+            }
             self.enter_sites(id)?;
             next += 1;
         }
@@ -105,18 +119,20 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let mut added = false;
         for at in 0..self.reached.len() {
             let id = self.reached[at];
-            let mut keys: Vec<(RawSiteId, usize)> = self.trims[id].entries.keys().copied().collect();
-            keys.sort_unstable();
-            for (site, region) in keys {
-                added |= self.narrow_site(id, site, region, costs)?;
+            let sites = &self.x.frames[self.trims[id].frame as usize].sites;
+            for &site in sites {
+                for region in 0..self.trims[id].regions.len() {
+                    added |= self.narrow_site(id, site, region, costs)?;
+                }
             }
         }
         Ok(added)
     }
 
     fn narrow_site(&mut self, id: TrimId, site: RawSiteId, region: usize, costs: &[Costs]) -> Result<bool> {
-        let entries = self.trims[id].entries[&(site, region)].clone();
-        let start = self.x.sites[site as usize].start;
+        let raw = &self.x.sites[site as usize];
+        let entries = self.trims[id].entries(raw, region).to_vec();
+        let start = raw.start;
         let follows = |t: &Self, outcomes: &[u32]| {
             after(t, &t.trims[id], &costs[id], site, outcomes, region).base != UNKNOWN
         };
@@ -139,12 +155,13 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             if cheap.is_empty() || cheap == *useful {
                 continue;
             }
-            let narrow = self.trim(self.x.sites[site as usize].child, cheap)?;
+            let narrow = self.trim(raw.child, cheap)?;
             let reached = self.reached.len();
             self.reach(narrow);
             self.enter_from(reached)?;
             known.push((depth, need(self, narrow)));
-            let list = self.trims[id].entries.get_mut(&(site, region)).expect("looked at above");
+            let trim = &mut self.trims[id];
+            let list = &mut trim.entries[raw.place as usize * trim.regions.len() + region];
             if !list.contains(&(depth, narrow)) {
                 list.insert(0, (depth, narrow));
                 added = true;
@@ -185,6 +202,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             writable = known;
         };
         let need = vec![NEVER; kept.len()];
+        let entries = vec![Vec::new(); self.x.frames[frame as usize].sites.len() * regions.len()];
         let id = self.trims.len();
         self.ids.insert((frame, useful.clone()), id);
         self.trims.push(Trim {
@@ -193,9 +211,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             regions,
             live: kept,
             need,
-            entries: FxHashMap::default(),
+            entries,
             writable,
             is_reached: frame == 0,
+            is_settled: false,
         });
         Ok(id)
     }
@@ -210,7 +229,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let mut names = vec![0u64; f.states.len()];
         loop {
             let mut changed = false;
-            for &s in &f.backwards {
+            for &s in &f.flow.backwards {
                 let (s, state) = (s as usize, &f.states[s as usize]);
                 let mut here = names[s];
                 for &(.., edge) in &state.edges {
@@ -247,31 +266,24 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 || exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !can == 0)
         };
         let mut live = vec![false; f.states.len()];
-        loop {
-            let mut changed = false;
-            for &s in &f.backwards {
-                let (s, state) = (s as usize, &f.states[s as usize]);
-                let leads_on = |edge: Edge| match edge {
-                    Edge::Dead => false,
-                    Edge::Stay { to, space, .. } => !space && live[to as usize],
-                    Edge::Enter { site, .. } => {
-                        self.x.sites[site as usize].targets.iter().flatten().any(|&to| live[to as usize])
-                    }
-                    Edge::Leave { exit, .. } => ends(exit, s),
-                };
-                if !live[s]
-                    && (matches!(state.key, StateKey::After)
-                        || leads_on(state.default)
-                        || state.edges.iter().any(|e| leads_on(e.2)))
-                {
-                    live[s] = true;
-                    changed = true;
+        f.flow.settle(|s| {
+            let (s, state) = (s as usize, &f.states[s as usize]);
+            let leads_on = |edge: Edge| match edge {
+                Edge::Dead => false,
+                Edge::Stay { to, space, .. } => !space && live[to as usize],
+                Edge::Enter { site, .. } => {
+                    self.x.sites[site as usize].targets.iter().flatten().any(|&to| live[to as usize])
                 }
-            }
-            if !changed {
-                return live;
-            }
-        }
+                Edge::Leave { exit, .. } => ends(exit, s),
+            };
+            let newly = !live[s]
+                && (matches!(state.key, StateKey::After)
+                    || leads_on(state.default)
+                    || state.edges.iter().any(|e| leads_on(e.2)));
+            live[s] |= newly;
+            newly
+        });
+        live
     }
 
     /// Per state the counts at which a useful outcome can still be reached.
@@ -372,38 +384,44 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     /// The least fixpoint of every frame's needs, through recursion.
     fn settle_start_needs(&mut self) -> Result<()> {
         let all_spellable = self.x.options.spellable.iter().all(|&s| s);
-        loop {
-            let mut changed = false;
+        // A frame is looked at again when the need of one that it enters has changed.
+        let mut due = vec![true; self.x.frames.len()];
+        while due.contains(&true) {
             for frame in (0..self.x.frames.len()).rev() {
+                if !std::mem::replace(&mut due[frame], false) {
+                    continue;
+                }
                 let f = &self.x.frames[frame];
-                // A pattern and a length together may leave nothing, and only counting tells.
-                let text = f.key.kind.is_text() && f.exits.iter().all(|e| e.pieces.len() <= 1);
-                for outcome in 0..self.x.frames[frame].outcomes.len() {
-                    if text && all_spellable {
-                        changed |= self.start_need[frame][outcome] != 0;
-                        self.start_need[frame][outcome] = 0;
-                        continue;
-                    }
-                    let id = self.trim(frame as FrameId, vec![outcome as u32])?;
-                    if self.start_need[frame][outcome] == 0 {
-                        continue;
-                    }
-                    self.settle_need(id);
-                    let need = self.trims[id].need[self.trims[id].at(0, 0)];
+                // A pattern and a length together may leave nothing, and only counting tells. And what a name may
+                // still satisfy depends on where its frame is entered.
+                let judged_name = f.key.kind == Kind::OpenKey && !f.key.entries.is_empty();
+                let text =
+                    f.key.kind.is_text() && !judged_name && f.exits.iter().all(|e| e.pieces.len() <= 1);
+                let mut changed = false;
+                for outcome in 0..f.outcomes.len() {
+                    let need = if text && all_spellable {
+                        0
+                    } else {
+                        let id = self.trim(frame as FrameId, vec![outcome as u32])?;
+                        self.settle_need(id);
+                        self.trims[id].need[self.trims[id].at(0, 0)]
+                    };
                     if need < self.start_need[frame][outcome] {
                         self.start_need[frame][outcome] = need;
                         changed = true;
                     }
                 }
-            }
-            if !changed {
-                return Ok(());
+                if changed {
+                    f.callers.iter().for_each(|&site| due[self.x.sites[site as usize].frame as usize] = true);
+                }
             }
         }
+        Ok(())
     }
 
-    /// Recomputes the needs of one trimmed frame from those of the frames it enters.
+    /// Computes the needs of one trimmed frame from those of the frames it enters.
     fn settle_need(&mut self, id: TrimId) {
+        self.trims[id].is_settled = true;
         let trim = &self.trims[id];
         let f = &self.x.frames[trim.frame as usize];
         let spellable = &self.x.options.spellable;
@@ -415,93 +433,80 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let mut need = vec![NEVER; trim.need.len()];
         let members = self.member_needs(trim);
         let naming = super::free_order::naming(self, trim);
-        // The needs at one count of a region, given those that a tick leads to.
-        let settle = |region: usize, ticked: &dyn Fn(RawId) -> u8| {
+        // The needs at one count of a region, given those that a tick leads to; where counting changes nothing any
+        // more, the same.
+        let settle = |region: usize, ticked: Option<&dyn Fn(RawId) -> u8>| {
             let mut level = vec![NEVER; f.states.len()];
-            loop {
-                let mut changed = false;
-                for &s in &f.backwards {
-                    if !trim.is_live(s, region) || level[s as usize] == 0 {
-                        continue;
-                    }
-                    let state = &f.states[s as usize];
-                    let mut best = level[s as usize];
-                    if matches!(state.key, StateKey::After) {
-                        best = 0;
-                    }
-                    let default = [(0, 0, state.default)];
-                    // A name that may be taken is as deep as the deepest of its like.
-                    let mut deepest = naming.as_ref().and_then(|n| n.unsure(s)).map(|_| 0);
-                    for (i, &(lo, hi, edge)) in state.edges.iter().chain(&default).enumerate() {
-                        let is_default = i == state.edges.len();
-                        match edge {
-                            Edge::Dead => {}
-                            Edge::Stay { to, tick, space } => {
-                                if space || naming.as_ref().is_some_and(|n| !n.counts(trim, f, s, to)) {
-                                    continue;
-                                }
-                                let next = match spelled(lo, hi) {
-                                    true if tick => ticked(to),
-                                    true => level[to as usize],
-                                    false => NEVER,
-                                };
-                                match &mut deepest {
-                                    Some(deepest) => *deepest = next.max(*deepest),
-                                    None => best = best.min(next),
-                                }
+            f.flow.settle(|s| {
+                if !trim.is_live(s, region) || level[s as usize] == 0 {
+                    return false;
+                }
+                let state = &f.states[s as usize];
+                let mut best = level[s as usize];
+                if matches!(state.key, StateKey::After) {
+                    best = 0;
+                }
+                let default = [(0, 0, state.default)];
+                // A name that may be taken is as deep as the deepest of its like.
+                let mut deepest = naming.as_ref().and_then(|n| n.unsure(s)).map(|_| 0);
+                for (i, &(lo, hi, edge)) in state.edges.iter().chain(&default).enumerate() {
+                    let is_default = i == state.edges.len();
+                    match edge {
+                        Edge::Dead => {}
+                        Edge::Stay { to, tick, space } => {
+                            if space || naming.as_ref().is_some_and(|n| !n.counts(trim, f, s, to)) {
+                                continue;
                             }
-                            Edge::Enter { site, read } => {
-                                if read && !spelled(lo, hi) {
-                                    continue;
-                                }
-                                let site = &self.x.sites[site as usize];
-                                for (o, to) in site.targets.iter().enumerate() {
-                                    if let &Some(to) = to {
-                                        let inside = one_deeper(self.need_inside(site, o));
-                                        best = best.min(inside.max(level[to as usize]));
-                                    }
-                                }
+                            let next = match spelled(lo, hi) {
+                                true => match ticked.filter(|_| tick) {
+                                    Some(ticked) => ticked(to),
+                                    None => level[to as usize],
+                                },
+                                false => NEVER,
+                            };
+                            match &mut deepest {
+                                Some(deepest) => *deepest = next.max(*deepest),
+                                None => best = best.min(next),
                             }
-                            Edge::Leave { exit, read } => {
-                                let exit = &f.exits[exit as usize];
-                                if exit_useful(exit, trim, s, region)
-                                    && (!read || is_default || spelled(lo, hi))
-                                {
-                                    best = best.min(exit_need(exit, trim, s, &members));
+                        }
+                        Edge::Enter { site, read } => {
+                            if read && !spelled(lo, hi) {
+                                continue;
+                            }
+                            let site = &self.x.sites[site as usize];
+                            for (o, to) in site.targets.iter().enumerate() {
+                                if let &Some(to) = to {
+                                    let inside = one_deeper(self.need_inside(site, o));
+                                    best = best.min(inside.max(level[to as usize]));
                                 }
                             }
                         }
+                        Edge::Leave { exit, read } => {
+                            let exit = &f.exits[exit as usize];
+                            if exit_useful(exit, trim, s, region) && (!read || is_default || spelled(lo, hi))
+                            {
+                                best = best.min(exit_need(exit, trim, s, &members));
+                            }
+                        }
                     }
-                    best = best.min(deepest.unwrap_or(NEVER));
-                    changed |= best < level[s as usize];
-                    level[s as usize] = best;
                 }
-                if !changed {
-                    return level;
-                }
-            }
+                best = best.min(deepest.unwrap_or(NEVER));
+                std::mem::replace(&mut level[s as usize], best) != best
+            });
+            level
         };
         for region in (0..trim.regions.len()).rev() {
             let (lo, hi) = trim.regions[region];
-            let mut level = if hi == INFINITY {
-                // Counting changes nothing any more: what a tick leads to is needed here as well.
-                let mut level = vec![NEVER; f.states.len()];
-                loop {
-                    let next = settle(region, &|to| level[to as usize]);
-                    if next == level {
-                        break level;
-                    }
-                    level = next;
-                }
-            } else {
+            let mut level = match hi {
+                INFINITY => settle(region, None),
                 // At the last count of the region a tick leads into the next one …
-                settle(region, &|to| need[trim.at(to, region + 1)])
+                _ => settle(region, Some(&|to| need[trim.at(to, region + 1)])),
             };
             let mut most = level.clone();
             if hi != INFINITY {
                 // … before that, to the count above. Mostly the first look shows that nothing changes.
                 for _ in lo + 1..hi {
-                    let below = settle(region, &|to| level[to as usize]);
+                    let below = settle(region, Some(&|to| level[to as usize]));
                     if below == level {
                         break;
                     }
@@ -561,9 +566,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let known = self.start_need[site.child as usize][outcome];
         // Only undeclared keys are entered elsewhere than at their start.
         match self.ids.get(&(site.child, vec![outcome as u32])) {
-            Some(&id) if site.start != 0 && known != NEVER => {
+            Some(&id) if site.start != 0 && known != NEVER && self.trims[id].is_settled => {
                 self.trims[id].need[self.trims[id].at(site.start, 0)]
             }
+            // Every undeclared key that is not judged can be finished.
             _ => known,
         }
     }
@@ -572,18 +578,16 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     fn enter_sites(&mut self, id: TrimId) -> Result<()> {
         let frame = self.trims[id].frame;
         let f = &self.x.frames[frame as usize];
+        let regions = self.trims[id].regions.len();
         for (s, state) in f.states.iter().enumerate() {
-            for region in 0..self.trims[id].regions.len() {
-                if !self.trims[id].is_live(s as RawId, region) {
-                    continue;
-                }
-                let default = [(0, 0, state.default)];
-                for &(.., edge) in state.edges.iter().chain(&default) {
-                    if let Edge::Enter { site, .. } = edge
-                        && !self.trims[id].entries.contains_key(&(site, region))
-                    {
-                        let entries = self.entry(id, site, region)?;
-                        self.trims[id].entries.insert((site, region), entries);
+            for edge in state.edges.iter().map(|e| e.2).chain([state.default]) {
+                let Edge::Enter { site, .. } = edge else { continue };
+                let place = self.x.sites[site as usize].place as usize;
+                for region in 0..regions {
+                    // Some states share a site.
+                    let at = place * regions + region;
+                    if self.trims[id].is_live(s as RawId, region) && self.trims[id].entries[at].is_empty() {
+                        self.trims[id].entries[at] = self.entry(id, site, region)?;
                     }
                 }
             }

@@ -146,12 +146,21 @@ pub struct MaskbenchArgs {
     /// Names of the files to use, separated by white space [default: every *.json in DIR].
     #[arg(long)]
     pub list: Option<PathBuf>,
-    /// Also write the result here, with a verdict for every file.
+    /// Also write the result here, with a verdict and the cost of compiling for every file.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Also write a line with a verdict for every file here.
+    #[arg(long)]
+    pub verdicts: Option<PathBuf>,
     /// Threads. Times are only comparable with one.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
+    /// Follow the instances token by token without computing masks: for verdicts, quickly.
+    #[arg(long)]
+    pub skip_masks: bool,
+    /// Compile the schemas and follow no instance.
+    #[arg(long, conflicts_with = "reorder")]
+    pub compile_only: bool,
     /// Write instances with their declared keys in the schema's order: of all alternatives together, or of the one
     /// they are written for. Accepted in either is accepted.
     #[arg(long)]

@@ -55,10 +55,26 @@ fn accepted(grammar: &Grammar, us: u128, warnings: &[Warning]) -> Value {
         "states": grammar.states().len(),
         "sites": grammar.sites().len(),
         "bytes": grammar.as_bytes().len(),
+        "bytes_by_section": sections(grammar),
         "max_depth": grammar.max_depth(),
         "least_tokens": grammar.least_tokens(),
         "compile_us": us as u64,
         "warnings": warnings,
+    })
+}
+
+/// Bytes of each section of the tables; the header is not among them.
+fn sections(grammar: &Grammar) -> Value {
+    json!({
+        "states": size_of_val(grammar.states()),
+        "extras": size_of_val(grammar.extras()),
+        "keys": size_of_val(grammar.keys()),
+        "key_costs": size_of_val(grammar.key_costs()),
+        "rows": size_of_val(grammar.rows()),
+        "sites": size_of_val(grammar.sites()),
+        "variants": size_of_val(grammar.variants()),
+        "lists": size_of_val(grammar.lists()),
+        "choices": size_of_val(grammar.choices()),
     })
 }
 

@@ -77,8 +77,7 @@ impl Facts {
 
 fn unfolded(v: &View<'_>, state: u32, action: PackedAction) -> u32 {
     let to = match action.kind() {
-        ActionKind::Next => state + 1,
-        ActionKind::Stay => action.index(),
+        ActionKind::Ahead | ActionKind::Stay => action.target(state),
         _ => return action.0,
     };
     let extra = &v.extras[v.states[to as usize].extra as usize];
@@ -131,8 +130,7 @@ fn string_states(v: &View<'_>, main: u32, facts: &Facts) -> Option<StringStates>
                 known[b as usize] = true;
                 let action = PackedAction(listed[b as usize]);
                 let to = match action.kind() {
-                    ActionKind::Next => state + 1,
-                    ActionKind::Stay => action.index(),
+                    ActionKind::Ahead | ActionKind::Stay => action.target(state),
                     _ => return None,
                 };
                 if action.space() {

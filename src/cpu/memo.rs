@@ -63,8 +63,7 @@ impl Thresholds {
             for &word in words {
                 let action = PackedAction(word);
                 match action.kind() {
-                    ActionKind::Next => add(state + 1, &mut seen),
-                    ActionKind::Stay => add(action.index(), &mut seen),
+                    ActionKind::Ahead | ActionKind::Stay => add(action.target(state), &mut seen),
                     ActionKind::Enter => {
                         let s = &v.sites[action.index() as usize];
                         let ats = v.variants_of(action.index()).iter().map(|v| v.cost_at);

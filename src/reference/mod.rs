@@ -63,7 +63,7 @@ impl Configuration {
         let index = action.index();
         match action.kind() {
             ActionKind::Dead => false,
-            ActionKind::Stay | ActionKind::Next => {
+            ActionKind::Stay | ActionKind::Ahead => {
                 self.spaces = if action.space() { self.spaces + 1 } else { 0 };
                 if action.space() && self.spaces > g.header().max_spaces {
                     return false;
@@ -71,8 +71,7 @@ impl Configuration {
                 if action.flag() && !action.space() {
                     self.count = self.count.saturating_add(1);
                 }
-                let to = if action.kind() == ActionKind::Next { self.state + 1 } else { index };
-                self.arrive(g, to)
+                self.arrive(g, action.target(self.state))
             }
             ActionKind::Enter => self.enter(g, index, (!action.flag()).then_some(byte), left),
             ActionKind::Leave | ActionKind::Choose => {

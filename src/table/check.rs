@@ -54,7 +54,7 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
             let index = action.index() as usize;
             let fits = match action.kind() {
                 ActionKind::Dead | ActionKind::Leave => true,
-                ActionKind::Next => id + 1 < states.len(),
+                ActionKind::Ahead => id + index < states.len(),
                 ActionKind::Stay => index < states.len(),
                 ActionKind::Enter => index < sites.len(),
                 ActionKind::Choose => index < choices.len(),

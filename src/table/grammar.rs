@@ -64,7 +64,7 @@ pub struct Header {
 /// `"WARPGRAM"`, little endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"WARPGRAM");
 /// Of the layout; grows with every change of it.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The tables of one compiled schema. Immutable; share it behind an `Arc`.
 #[derive(Clone, PartialEq, Eq)]

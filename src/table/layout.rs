@@ -166,8 +166,8 @@ const _: () = assert!(size_of::<Choice>() == 16);
 /// An action in 32 bits: kind in the upper 3, two flags, and an index of 27 bits.
 ///
 /// A row is `[default, n, then n × (first byte | last byte << 8, action)]`, ranges ascending. Staying
-/// at the next state number is a kind of its own without an index, so that all states which force
-/// the same byte share one row.
+/// where one is, or at the next state number, is written as a distance, so that all states which force the
+/// same byte, or where the same spaces may stand, share one row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct PackedAction(pub u32);
@@ -181,8 +181,8 @@ pub const MAX_INDEX: u32 = (1 << 27) - 1;
 pub enum ActionKind {
     /// Illegal.
     Dead = 0,
-    /// Stay, at the state numbered one higher.
-    Next = 1,
+    /// Stay, at the state whose number is higher by the index.
+    Ahead = 1,
     /// Stay, at the state of the index.
     Stay = 2,
     /// Push the site of the index.
@@ -213,7 +213,7 @@ impl PackedAction {
     #[inline]
     pub fn kind(self) -> ActionKind {
         match self.0 >> 29 {
-            1 => ActionKind::Next,
+            1 => ActionKind::Ahead,
             2 => ActionKind::Stay,
             3 => ActionKind::Enter,
             4 => ActionKind::Leave,
@@ -234,7 +234,13 @@ impl PackedAction {
         self.0 & Self::SPACE != 0
     }
 
-    /// State, site, outcome or choice.
+    /// Where an action of `state` that stays leads to.
+    #[inline]
+    pub fn target(self, state: u32) -> u32 {
+        if self.kind() == ActionKind::Ahead { state + self.index() } else { self.index() }
+    }
+
+    /// State, distance, site, outcome or choice.
     #[inline]
     pub fn index(self) -> u32 {
         self.0 & MAX_INDEX

@@ -14,14 +14,14 @@ use crate::vocab::{TokenTrie, Vocabulary};
 
 /// Tightens the costs of all states and sites in place.
 pub fn tighten(machine: &mut Machine, vocab: &Vocabulary) {
-    let mut order: Vec<StateId> = (1..machine.states.len() as StateId).collect();
-    order.sort_by_cached_key(|&s| {
-        let enters = matches!(way(machine, vocab, s), Some(Way::Enter { read: false, .. }));
-        (machine.states[s as usize].cost.base, enters)
-    });
     let ways: Vec<Option<Way>> = (0..machine.states.len() as StateId)
         .map(|s| if s == DEAD { None } else { way(machine, vocab, s) })
         .collect();
+    let mut order: Vec<StateId> = (1..machine.states.len() as StateId).collect();
+    order.sort_by_cached_key(|&s| {
+        let enters = matches!(ways[s as usize], Some(Way::Enter { read: false, .. }));
+        (machine.states[s as usize].cost.base, enters)
+    });
     let mut base: Vec<u32> = machine.states.iter().map(|s| s.cost.base).collect();
     let trie = vocab.trie();
     for s in order {

@@ -19,14 +19,16 @@ const SHOWN: usize = 100;
 pub struct Measured {
     /// Time to compile each schema that compiles.
     pub compile_us: Vec<f64>,
+    /// Size of each compiled schema's tables.
+    pub table_bytes: Vec<f64>,
     /// Time of the first mask of each schema.
     pub first_mask_us: Vec<f64>,
     /// Time of each mask.
     pub mask_us: Vec<f64>,
     /// Time to append each token.
     pub commit_us: Vec<f64>,
-    /// Verdict by file, in words.
-    pub per_file: Vec<(String, String)>,
+    /// By file, its verdict in words and what compiling took.
+    pub per_file: Vec<(String, String, Cost)>,
     /// Files read.
     pub files: usize,
     /// Schemas that compile.
@@ -45,10 +47,20 @@ pub struct Measured {
     pub invalid_total: usize,
 }
 
+/// What compiling a schema took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Cost {
+    /// Microseconds.
+    pub us: f64,
+    /// Bytes of tables; 0 if it does not compile.
+    pub bytes: usize,
+}
+
 impl Measured {
     /// Adds what another thread measured.
     pub fn merge(&mut self, other: Measured) {
         self.compile_us.extend(other.compile_us);
+        self.table_bytes.extend(other.table_bytes);
         self.first_mask_us.extend(other.first_mask_us);
         self.mask_us.extend(other.mask_us);
         self.commit_us.extend(other.commit_us);
@@ -69,17 +81,29 @@ pub struct Meter<'a> {
     compiler: &'a Compiler,
     engine: Engine,
     mask: Vec<u32>,
-    reorder: bool,
+    follow: Follow,
+    masks: bool,
     measured: Measured,
 }
 
+/// What is done with a schema's instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing: schemas are compiled.
+    Nothing,
+    /// They are followed as written.
+    AsWritten,
+    /// They are followed with their keys in the schema's order.
+    Reordered,
+}
+
 impl<'a> Meter<'a> {
-    /// A meter that has measured nothing.
-    pub fn new(compiler: &'a Compiler, options: EngineOptions, reorder: bool) -> Result<Self> {
+    /// A meter that has measured nothing; without `masks` it computes none.
+    pub fn new(compiler: &'a Compiler, options: EngineOptions, follow: Follow, masks: bool) -> Result<Self> {
         let vocab = compiler.vocabulary();
         let mask = vec![0; vocab.width().div_ceil(32)];
         let engine = Engine::new(vocab.clone(), options)?;
-        Ok(Meter { compiler, engine, mask, reorder, measured: Measured::default() })
+        Ok(Meter { compiler, engine, mask, follow, masks, measured: Measured::default() })
     }
 
     /// What was measured.
@@ -110,23 +134,27 @@ impl<'a> Meter<'a> {
             Err(error) => {
                 self.measured.compile_errors += 1;
                 let message: String = error.to_string().chars().take(SHOWN).collect();
-                self.measured.per_file.push((name.to_owned(), format!("compile error: {message}")));
+                let verdict = format!("compile error: {message}");
+                self.measured.per_file.push((name.to_owned(), verdict, Cost { us, bytes: 0 }));
                 return Ok(());
             }
         };
+        let bytes = grammar.as_bytes().len();
         self.measured.compile_us.push(us);
+        self.measured.table_bytes.push(bytes as f64);
         self.measured.compiled += 1;
         let mut wrong = Vec::new();
+        let tests = if self.follow == Follow::Nothing { &[] } else { &tests[..] };
         for (k, test) in tests.iter().enumerate() {
             let data = test.get("data").ok_or_else(malformed)?;
             let valid = test.get("valid").and_then(Value::as_bool).ok_or_else(malformed)?;
-            let texts = match self.reorder {
-                true => {
+            let texts = match self.follow {
+                Follow::Reordered => {
                     let order = |of| instance::text(&instance::reordered(schema, data, of));
                     let (merged, fitting) = (order(Alternatives::Merged), order(Alternatives::Fitting));
                     if fitting == merged { vec![merged] } else { vec![merged, fitting] }
                 }
-                false => vec![instance::text(data)],
+                _ => vec![instance::text(data)],
             };
             // Accepted in either order, be it valid or not.
             let mut accepted = false;
@@ -137,7 +165,7 @@ impl<'a> Meter<'a> {
         }
         self.measured.schemas_passing += usize::from(wrong.is_empty());
         let verdict = if wrong.is_empty() { "ok".to_owned() } else { wrong.join("; ") };
-        self.measured.per_file.push((name.to_owned(), verdict));
+        self.measured.per_file.push((name.to_owned(), verdict, Cost { us, bytes }));
         Ok(())
     }
 
@@ -164,14 +192,16 @@ impl<'a> Meter<'a> {
         let slot = self.engine.admit(Request { grammar: Some(grammar.clone()), ..Request::default() })?;
         let mut legal = true;
         for (k, &token) in tokens.iter().enumerate() {
-            let start = Instant::now();
-            self.engine.fill_mask(slot, &mut self.mask)?;
-            let us = micros(start);
-            self.measured.mask_us.push(us);
-            if first_text && k == 0 {
-                self.measured.first_mask_us.push(us);
+            if self.masks {
+                let start = Instant::now();
+                self.engine.fill_mask(slot, &mut self.mask)?;
+                let us = micros(start);
+                self.measured.mask_us.push(us);
+                if first_text && k == 0 {
+                    self.measured.first_mask_us.push(us);
+                }
+                legal = (self.mask[token as usize / 32] >> (token % 32)) & 1 == 1;
             }
-            legal = (self.mask[token as usize / 32] >> (token % 32)) & 1 == 1;
             if !legal {
                 break;
             }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use warpgrammar::engine::{Compiler, EngineOptions};
 use warpgrammar::{Error, ErrorKind, Result};
 
-use self::measure::{Measured, Meter};
+use self::measure::{Follow, Measured, Meter};
 use self::spread::Spread;
 use super::args::MaskbenchArgs;
 use super::{Verdict, in_file, read_text};
@@ -30,11 +30,22 @@ pub fn run(args: &MaskbenchArgs) -> Result<Verdict> {
     let mut result = result(&args.vocab.vocab, &measured);
     println!("{}", indented(&result));
     if let Some(path) = &args.out {
-        let verdicts = measured.per_file.into_iter().map(|(name, verdict)| (name, Value::String(verdict)));
+        let files = &measured.per_file;
+        let verdicts = files.iter().map(|(name, verdict, _)| (name.clone(), verdict.as_str().into()));
         result["per_file"] = Value::Object(verdicts.collect());
+        let costs = files.iter().map(|(name, _, cost)| (name.clone(), json!([cost.us, cost.bytes])));
+        result["per_file_compile_us_and_table_bytes"] = Value::Object(costs.collect());
         std::fs::write(path, indented(&result)).map_err(in_file(path))?;
     }
+    if let Some(path) = &args.verdicts {
+        std::fs::write(path, verdicts(&measured)).map_err(in_file(path))?;
+    }
     Ok(Verdict::Yes)
+}
+
+/// A line a file, so that a change is a difference of lines.
+fn verdicts(measured: &Measured) -> String {
+    measured.per_file.iter().map(|(name, verdict, _)| format!("{name}: {verdict}\n")).collect()
 }
 
 /// The files to use: those of the list in its order, or all of them by name.
@@ -62,7 +73,12 @@ fn measure(args: &MaskbenchArgs, compiler: &Compiler, names: &[String]) -> Resul
     let next = AtomicUsize::new(0);
     let work = || -> Result<Measured> {
         let options = EngineOptions { slots: 1, backend: args.backend.into(), threads: 1 };
-        let mut meter = Meter::new(compiler, options, args.reorder)?;
+        let follow = match (args.compile_only, args.reorder) {
+            (true, _) => Follow::Nothing,
+            (false, true) => Follow::Reordered,
+            (false, false) => Follow::AsWritten,
+        };
+        let mut meter = Meter::new(compiler, options, follow, !args.skip_masks)?;
         while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
             meter.file(&args.dir, name)?;
         }
@@ -76,7 +92,7 @@ fn measure(args: &MaskbenchArgs, compiler: &Compiler, names: &[String]) -> Resul
         }
         Ok::<(), Error>(())
     })?;
-    all.per_file.sort();
+    all.per_file.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(all)
 }
 
@@ -94,6 +110,7 @@ fn result(vocab: &str, m: &Measured) -> Value {
         "invalid_rejected": m.invalid_rejected,
         "invalid_total": m.invalid_total,
         "compile_us": spread(&m.compile_us),
+        "table_bytes": spread(&m.table_bytes),
         "first_mask_us": spread(&m.first_mask_us),
         "mask_us": spread(&m.mask_us),
         "commit_us": spread(&m.commit_us),

@@ -24,6 +24,7 @@ mod distinct;
 mod explore;
 mod formula;
 mod free_order;
+pub mod key_set;
 mod keys;
 mod listing;
 pub mod machine;
@@ -62,7 +63,7 @@ pub enum KeyOrder {
     /// The schema's.
     #[default]
     Schema,
-    /// Any; at most 64 declared properties an object.
+    /// Any; at most [`key_set::KeySet::CAPACITY`] declared properties an object.
     Any,
 }
 

@@ -270,7 +270,7 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     if (c.depth == g.max_depth || !levels.reserve(c, place)) return false;
     WG_LOADS(1);
     const SiteInfo s = section_at<SiteInfo>(g, g.sites)[action & ACTION_INDEX];
-    // What a variant changes and the next one reads, that finds in the level that was opened: a register has no room.
+    // What one variant changes and the next one reads, that one finds in the level just opened, not in registers.
     const u32 outer = c.depth;
     bool legal = false, opened = false;
     for (u32 i = s.variant_count; i-- > 0;) {
@@ -286,9 +286,10 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
             levels.set_top(c, outside.below);
         }
         opened = true;
+        // First what calls, so that nothing waits for it.
+        const u64 keys = v.keys == 0 ? 0 : missing(g, v.keys, c.seen, (u64)g.indent * outer);
         const u64 per_space = (u64)g.indent * outer;
         const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
-        const u64 keys = v.keys == 0 ? 0 : missing(g, v.keys, c.seen, per_space);
         const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
         levels.push(c, place, {c.seen, action & ACTION_INDEX, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
         c.count = 0;

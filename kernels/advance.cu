@@ -3,7 +3,7 @@
 // Thread mapping: a warp a row. Reading a token is a chain of look-ups, three a byte, which no second lane can
 // shorten; lanes share the copying of levels, and `forced` tries 256 bytes, eight a lane.
 //
-// Bytes moved a row: the slot's line twice, its levels once into the history (24 bytes each), and per byte of
+// Bytes moved a row: the slot's line twice, its levels once into the history (32 bytes each), and per byte of
 // the token about 100 bytes of tables, from L1 or L2. Floor: a launch.
 #include "advance.cuh"
 
@@ -92,7 +92,7 @@ WG_DEVICE u32 forced_bytes(const SlotArrays& a, u32 slot, u8* bytes, u32 capacit
             bytes[length] = (u8)byte;
         }
         WG_SYNC_WARP();
-        c.seen = broadcast64(c.seen);
+        c.seen = {broadcast64(c.seen.low), broadcast64(c.seen.high)};
         c.owed = broadcast64(c.owed);
         c.state = WG_SHFL(c.state, 0);
         c.count = WG_SHFL(c.count, 0);

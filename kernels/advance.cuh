@@ -1,7 +1,7 @@
 // Moving a slot on by a token, and back: the twin of src/engine/slot.rs (`advance`, `end`, `rollback`).
 //
 // A slot is moved by one warp. Lane 0 reads the token's bytes, which cannot be shared out; the lanes copy
-// levels: at most `depth` of them, 24 bytes each, into the history and from the spare array.
+// levels: at most `depth` of them, 32 bytes each, into the history and from the spare array.
 #pragma once
 
 #include "adjust.cuh"
@@ -111,7 +111,7 @@ WG_DEVICE u32 follow(const GrammarView& g, bool constrained, const VocabView& v,
 WG_DEVICE void copy_levels(Level* to, const Level* from, u32 n) {
     u64* target = reinterpret_cast<u64*>(to);
     const u64* source = reinterpret_cast<const u64*>(from);
-    for (u32 i = WG_LANE; i < 3 * n; i += WG_WARP_SIZE) target[i] = source[i];
+    for (u32 i = WG_LANE; i < n * (sizeof(Level) / sizeof(u64)); i += WG_WARP_SIZE) target[i] = source[i];
 }
 
 // What a token makes of a slot, before any of it is kept.

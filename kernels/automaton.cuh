@@ -80,18 +80,19 @@ WG_DEVICE u32 action_of(const GrammarView& g, u32 row, u32 byte) {
     return low < n && (ranges[2 * low] & 0xffu) <= byte ? ranges[2 * low + 1] : words[0];
 }
 
-// The outcome of the first choice that holds, from `first` on; false if none does.
-WG_DEVICE bool choose(const GrammarView& g, u32 first, u64 seen, u32& outcome) {
+#define WG_NO_CHOICE 0xffffffffu
+
+// The outcome of the first choice that holds, from `first` on; WG_NO_CHOICE if none does.
+WG_DEVICE u32 choice_of(const GrammarView& g, u32 first, KeySet seen) {
     const Choice* choices = section_at<Choice>(g, g.choices);
     for (u32 i = first;; ++i) {
         WG_LOADS(1);
-        if ((choices[i].keys & ~seen) == 0) {
-            outcome = choices[i].outcome;
-            return true;
-        }
-        if (choices[i].last != 0) return false;
+        if (is_empty(choices[i].keys - seen)) return choices[i].outcome;
+        if (choices[i].last != 0) return WG_NO_CHOICE;
     }
 }
+// Apart: only free key order chooses, and reading a byte has no register to spare for it.
+WG_FUNCTION u32 choose(const GrammarView& g, u32 first, KeySet seen) { return choice_of(g, first, seen); }
 
 // ---- Reading ----
 
@@ -99,42 +100,51 @@ WG_DEVICE bool choose(const GrammarView& g, u32 first, u64 seen, u32& outcome) {
 // functions of their own, which take and return numbers: in line it would be most of a walk's code, five times over,
 // and by reference it would keep configurations in memory.
 struct Arrival {
-    u64 seen;
     u32 state;  // 0: illegal
+    u32 name;   // 1 + the key that is seen now; 0: none
 };
 
-WG_DEVICE bool can_name(const GrammarView& g, u32 depth, u64 seen, const KeyInfo& keys) {
+WG_DEVICE u32 lowest_key(KeySet set) { return set.low != 0 ? lowest_bit(set.low) : 64u + lowest_bit(set.high); }
+WG_DEVICE KeySet without_lowest(KeySet set) {
+    return {set.low & (set.low - 1), set.low != 0 ? set.high : set.high & (set.high - 1)};
+}
+
+WG_DEVICE bool can_name(const GrammarView& g, u32 depth, KeySet seen, const KeyInfo& keys) {
     const u32 left = g.max_depth - depth;
     if (keys.open_need <= left + 1 && keys.open_need <= 255u) return true;
-    const u8* needs = section_at<KeyCosts>(g, g.key_costs)[keys.costs].needs;
-    for (u64 unseen = keys.ahead & ~seen; unseen != 0; unseen &= unseen - 1) {
-        if (needs[lowest_bit(unseen)] <= left) return true;
+    const MemberCost* costs = section_at<MemberCost>(g, g.key_costs) + keys.costs;
+    for (KeySet unseen = keys.ahead - seen; !is_empty(unseen); unseen = without_lowest(unseen)) {
+        if (costs[lowest_key(unseen)].need <= left) return true;
     }
     return false;
 }
 
+// What the register of keys says to an arrival. Apart, so that thresholds do not wait in registers meanwhile.
+WG_FUNCTION Arrival arrive_keys(const GrammarView& g, u32 state, u32 which, u32 depth, KeySet seen) {
+    const KeyInfo& keys = section_at<KeyInfo>(g, g.keys)[which];
+    const u32 name = keys.name;
+    const bool again = name != 0 && !is_empty(seen & one_key(name - 1));
+    if (again || (keys.open_need != 0 && !can_name(g, depth, seen, keys)) ||
+        (keys.closes != 0 && choice_of(g, keys.closes - 1, seen) == WG_NO_CHOICE)) {
+        return {0, 0};
+    }
+    return {state, name};
+}
+
 // Arrives at a state whose extra is not 0.
-WG_FUNCTION Arrival arrive_extra(const GrammarView& g, u32 state, u32 extra, u32 count, u32 depth, u64 seen) {
+WG_FUNCTION Arrival arrive_extra(const GrammarView& g, u32 state, u32 extra, u32 count, u32 depth, KeySet seen) {
     const Extra* extras = section_at<Extra>(g, g.extras);
     do {
         const Extra& e = extras[extra];
         WG_LOADS(1);
         if (e.chain_to == 0 || count < e.chain_at) {
-            if (e.keys != 0) {
-                const KeyInfo& keys = section_at<KeyInfo>(g, g.keys)[e.keys];
-                u32 outcome;
-                if ((keys.set & seen) != 0 || (keys.open_need != 0 && !can_name(g, depth, seen, keys)) ||
-                    (keys.closes != 0 && !choose(g, keys.closes - 1, seen, outcome))) {
-                    return {seen, 0};
-                }
-                seen |= keys.set;
-            }
+            if (e.keys != 0) return arrive_keys(g, state, e.keys, depth, seen);
             break;
         }
         state = e.chain_to;
         extra = state_of(g, state).extra;
     } while (extra != 0);
-    return {seen, state};
+    return {state, 0};
 }
 
 WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
@@ -143,21 +153,34 @@ WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
     c.state = state;
     if (extra != 0) {
         const Arrival at = arrive_extra(g, state, extra, c.count, c.depth, c.seen);
-        c.seen = at.seen;
+        if (at.name != 0) c.seen = c.seen | one_key(at.name - 1);
         c.state = at.state;
     }
     return c.state != 0;
 }
 
 // What the required names not yet seen cost, in tokens.
-WG_FUNCTION u64 missing(const GrammarView& g, u64 required, u64 seen, u32 costs, u64 per_space) {
+WG_DEVICE u64 missing_of(const GrammarView& g, const KeyInfo& k, KeySet seen, u64 per_space) {
+    const MemberCost* costs = section_at<MemberCost>(g, g.key_costs) + k.costs;
     u64 sum = 0;
-    for (u64 left = required & ~seen; left != 0; left &= left - 1) {
-        const u32 name = lowest_bit(left);
-        const KeyCosts& k = section_at<KeyCosts>(g, g.key_costs)[costs];
-        sum += (u64)k.tokens[name] + (u64)k.spaces[name] * per_space;
+    for (KeySet left = k.required - seen; !is_empty(left); left = without_lowest(left)) {
+        const MemberCost& cost = costs[lowest_key(left)];
+        sum += (u64)cost.tokens + (u64)cost.spaces * per_space;
     }
     return sum;
+}
+WG_FUNCTION u64 missing(const GrammarView& g, u32 keys, KeySet seen, u64 per_space) {
+    return missing_of(g, section_at<KeyInfo>(g, g.keys)[keys], seen, per_space);
+}
+
+// A bound with what the register of keys adds to it. Apart, so that nothing waits in registers for the sum.
+WG_FUNCTION u64 bound_keys(const GrammarView& g, u32 keys, u64 bound, KeySet seen, u64 per_space) {
+    const KeyInfo& k = section_at<KeyInfo>(g, g.keys)[keys];
+    bound = saturating_add(bound, missing_of(g, k, seen, per_space));
+    if (!is_empty((k.ahead & k.required) - seen)) {
+        return saturating_sub(bound, (u64)k.written + (u64)k.written_spaces * per_space);
+    }
+    return is_empty(k.ahead) ? bound : saturating_add(bound, (u64)k.rest + (u64)k.rest_spaces * per_space);
 }
 
 // `max(0, at - count) * (per_tick + tick_spaces * per_space)`
@@ -166,20 +189,14 @@ WG_DEVICE u64 ticks_cost(u32 at, u32 count, u32 per_tick, u32 tick_spaces, u64 p
 }
 
 // The bound within the level of a state whose extra is not 0, which costs `cost` by itself.
-WG_FUNCTION u64 bound_extra(const GrammarView& g, u32 extra, u64 cost, u32 count, u32 spaces, u32 depth, u64 seen) {
+WG_FUNCTION u64 bound_extra(const GrammarView& g, u32 extra, u64 cost, u32 count, u32 spaces, u32 depth, KeySet seen) {
     const Extra& e = section_at<Extra>(g, g.extras)[extra];
     WG_LOADS(1);
     const u64 per_space = (u64)g.indent * depth;
     u64 bound = saturating_add(ticks_cost(e.cost_at, count, e.cost_per_tick, e.cost_tick_spaces, per_space),
                                cost + (u64)e.cost_spaces * per_space);
     bound = saturating_sub(bound, spaces);
-    if (e.keys == 0) return bound;
-    const KeyInfo& k = section_at<KeyInfo>(g, g.keys)[e.keys];
-    bound = saturating_add(bound, missing(g, k.required, seen, k.costs, per_space));
-    if ((k.ahead & k.required & ~seen) != 0) {
-        return saturating_sub(bound, (u64)k.written + (u64)k.written_spaces * per_space);
-    }
-    return k.ahead == 0 ? bound : saturating_add(bound, (u64)k.rest + (u64)k.rest_spaces * per_space);
+    return e.keys == 0 ? bound : bound_keys(g, e.keys, bound, seen, per_space);
 }
 
 // Bound of the tokens needed to complete the text.
@@ -241,7 +258,7 @@ WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 
     if (kind == ACTION_STAY || kind == ACTION_AHEAD) return stay(g, c, action);
     if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
     u32 outcome = action & ACTION_INDEX;
-    if (kind == ACTION_CHOOSE && !choose(g, outcome, c.seen, outcome)) return false;
+    if (kind == ACTION_CHOOSE) outcome = choose(g, outcome, c.seen);
     return (action & ACTION_FLAG) != 0 && leave(g, levels, c, outcome);
 }
 
@@ -249,31 +266,35 @@ WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 
 // there is none, the first that the depth allows.
 template <typename Levels>
 WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action, u32 byte, u64 left) {
-    const u32 depth = g.max_depth - c.depth;
     u32 place;
-    if (depth == 0 || !levels.reserve(c, place)) return false;
-    const u32 site = action & ACTION_INDEX;
+    if (c.depth == g.max_depth || !levels.reserve(c, place)) return false;
     WG_LOADS(1);
-    const SiteInfo s = section_at<SiteInfo>(g, g.sites)[site];
-    // What a variant changes and the next one reads.
-    const u64 seen = c.seen, owed = c.owed;
-    const u32 count = c.count, outer = c.depth, top = levels.top_of(c);
-    const u64 per_space = (u64)g.indent * outer;
-    bool legal = false;
+    const SiteInfo s = section_at<SiteInfo>(g, g.sites)[action & ACTION_INDEX];
+    // What one variant changes and the next one reads, that one finds in the level just opened, not in registers.
+    const u32 outer = c.depth;
+    bool legal = false, opened = false;
     for (u32 i = s.variant_count; i-- > 0;) {
         const VariantInfo& v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
         WG_LOADS(1);
-        if (v.depth > depth) continue;
-        c.owed = owed;
-        c.depth = outer;
-        levels.set_top(c, top);
-        const u64 ticks = ticks_cost(v.cost_at, count, v.cost_per_tick, v.cost_tick_spaces, per_space);
-        const u64 keys = v.required == 0 ? 0 : missing(g, v.required, seen, v.key_costs, per_space);
+        if (v.depth > g.max_depth - outer) continue;
+        if (opened) {
+            const Level& outside = levels.opened_level(outer, place);
+            if (c.depth != outer) c.owed -= outside.cost;
+            c.depth = outer;
+            c.seen = outside.seen;
+            c.count = outside.count;
+            levels.set_top(c, outside.below);
+        }
+        opened = true;
+        // First what calls, so that nothing waits for it.
+        const u64 keys = v.keys == 0 ? 0 : missing(g, v.keys, c.seen, (u64)g.indent * outer);
+        const u64 per_space = (u64)g.indent * outer;
+        const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
         const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
-        levels.push(c, place, {seen, site, count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
+        levels.push(c, place, {c.seen, action & ACTION_INDEX, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
         c.count = 0;
         c.spaces = 0;
-        c.seen = 0;
+        c.seen = {0, 0};
         legal = arrive(g, c, v.start) &&
                 ((action & ACTION_FLAG) != 0 || read_inside(g, levels, c, byte));
         if (legal && (left == WG_UNLIMITED || bound_of(g, c) <= left)) break;
@@ -303,7 +324,7 @@ WG_DEVICE bool read_inline(const GrammarView& g, Levels& levels, Config& c, u32 
         if (kind == ACTION_ENTER) return enter(g, levels, c, action, byte, left);
         if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
         u32 outcome = action & ACTION_INDEX;
-        if (kind == ACTION_CHOOSE && !choose(g, outcome, c.seen, outcome)) return false;
+        if (kind == ACTION_CHOOSE) outcome = choose(g, outcome, c.seen);
         if (!leave(g, levels, c, outcome)) return false;
         if ((action & ACTION_FLAG) != 0) return true;
         s = state_of(g, c.state);

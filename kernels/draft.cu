@@ -20,7 +20,7 @@ struct DraftParams {
     u64 parents;   // u32 [row_count][nodes]: an earlier node or DRAFT_ROOT; 0: chains
     u64 verdicts;  // u32 [row_count][nodes]: the first AdvanceVerdict on the way that is not ADVANCE_OK
     u64 words;     // u32 [row_count][nodes + 1][stride]: the sets, the slot's first; 0: none wanted
-    u64 pool;      // PoolNode [blocks][pool_room]
+    u64 pool;      // Level [blocks][pool_room]
     u64 spare;     // Level [blocks][WALK_WARPS + 1][max_levels]
     u32 row_count;
     u32 nodes;     // at most DRAFT_NODES
@@ -87,7 +87,7 @@ WG_DEVICE void write_set(DraftBlock& s, const DraftParams& p, u32 row, u32 slot,
     for (u32 i = WG_THREAD; i < s.floor; i += WG_THREADS) own[i] = base[i];
     if (WG_THREAD == 0) {
         s.legal.walk.base = own;
-        s.legal.walk.pool = reinterpret_cast<PoolNode*>(p.pool) + (u64)WG_BLOCK * p.pool_room;
+        s.legal.walk.pool = reinterpret_cast<Level*>(p.pool) + (u64)WG_BLOCK * p.pool_room;
         s.legal.walk.spare = own + p.a.max_levels;
         s.legal.walk.pool_room = p.pool_room;
         s.legal.walk.max_levels = p.a.max_levels;
@@ -122,4 +122,4 @@ WG_KERNEL(verify_draft, DraftParams, WALK_THREADS, 3) {
     }
 }
 
-static_assert(sizeof(DraftBlock) == 37920, "device::draft::SHARED");
+static_assert(sizeof(DraftBlock) == 37704, "device::draft::SHARED");

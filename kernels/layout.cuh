@@ -2,7 +2,7 @@
 // src/device/vocabulary.rs (what masks know of a vocabulary). Sizes and offsets are asserted on both sides.
 #pragma once
 
-#include "port.cuh"
+#include "slot.cuh"
 
 // ---- A grammar: one relocatable block, src/table/grammar.rs ----
 
@@ -62,9 +62,9 @@ struct alignas(8) Extra {
 static_assert(sizeof(Extra) == 32 && __builtin_offsetof(Extra, keys) == 24, "layout::Extra");
 
 struct KeyInfo {
-    u64 set;
-    u64 required;
-    u64 ahead;
+    KeySet required;
+    KeySet ahead;
+    u32 name;
     u32 costs;
     u32 written;
     u32 written_spaces;
@@ -72,16 +72,15 @@ struct KeyInfo {
     u32 rest_spaces;
     u32 closes;
     u32 open_need;
-    u32 padding;
 };
-static_assert(sizeof(KeyInfo) == 56 && __builtin_offsetof(KeyInfo, open_need) == 48, "layout::KeyInfo");
+static_assert(sizeof(KeyInfo) == 64 && __builtin_offsetof(KeyInfo, open_need) == 60, "layout::KeyInfo");
 
-struct KeyCosts {
-    u32 tokens[64];
-    u32 spaces[64];
-    u8 needs[64];
+struct MemberCost {
+    u32 tokens;
+    u32 spaces;
+    u32 need;
 };
-static_assert(sizeof(KeyCosts) == 576, "layout::KeyCosts");
+static_assert(sizeof(MemberCost) == 12, "layout::MemberCost");
 
 struct alignas(8) SiteInfo {
     u32 variants;
@@ -91,8 +90,7 @@ struct alignas(8) SiteInfo {
 };
 static_assert(sizeof(SiteInfo) == 16, "layout::SiteInfo");
 
-struct VariantInfo {
-    u64 required;
+struct alignas(8) VariantInfo {
     u32 start;
     u32 depth;
     u32 cost;
@@ -100,16 +98,16 @@ struct VariantInfo {
     u32 cost_per_tick;
     u32 cost_tick_spaces;
     u32 cost_spaces;
-    u32 key_costs;
+    u32 keys;
 };
-static_assert(sizeof(VariantInfo) == 40 && __builtin_offsetof(VariantInfo, key_costs) == 36, "layout::VariantInfo");
+static_assert(sizeof(VariantInfo) == 32 && __builtin_offsetof(VariantInfo, keys) == 28, "layout::VariantInfo");
 
 struct Choice {
-    u64 keys;
+    KeySet keys;
     u32 outcome;
     u32 last;
 };
-static_assert(sizeof(Choice) == 16, "layout::Choice");
+static_assert(sizeof(Choice) == 24, "layout::Choice");
 
 // An action: kind in the upper 3 bits, two flags, an index of 27 bits. A row is
 // [default, n, n x (first byte | last byte << 8, action)], ranges ascending.

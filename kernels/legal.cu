@@ -21,7 +21,7 @@ struct LegalParams {
     u64 words;    // u32 [slot_count][stride], stride = VocabHeader::stride
     u64 found;    // the same, all zero between launches: what parts of a long walk have found
     u64 tickets;  // u32 [slot_count], zero between launches
-    u64 pool;     // PoolNode [blocks][pool_room]
+    u64 pool;     // Level [blocks][pool_room]
     u64 spare;    // Level [blocks][WALK_WARPS][max_levels]
     u32 pool_room;
     u32 parts;    // of a long walk, at least 1
@@ -61,7 +61,7 @@ WG_FUNCTION bool is_long(const SlotArrays& a, u32 slot) {
     for (u32 byte = 'K'; byte <= 'z'; byte += 'z' - 'K') {
         Config c = place_of(s).c;
         const Level* levels = levels_at(a, slot);
-        OneLevel one = {levels, levels, c.depth, {0, 0, 0, 0, 0}, 0xffffffffu};
+        OneLevel one = {levels, levels, c.depth, {{0, 0}, 0, 0, 0, 0}, 0xffffffffu};
         if (read_byte(g, one, c, byte, left_after(s.budget)) && state_of(g, c.state).slices != 0) return false;
     }
     return true;
@@ -75,7 +75,7 @@ WG_FUNCTION void take_slot(LegalShared& s, const LegalParams& p, u32 slot) {
         s.root = place_of(line).c;
         s.walk.g = view_of(line.grammar);
         s.walk.base = levels_at(p.a, slot);
-        s.walk.pool = reinterpret_cast<PoolNode*>(p.pool) + (u64)WG_BLOCK * p.pool_room;
+        s.walk.pool = reinterpret_cast<Level*>(p.pool) + (u64)WG_BLOCK * p.pool_room;
         s.walk.spare = reinterpret_cast<Level*>(p.spare) + (u64)WG_BLOCK * WALK_WARPS * p.a.max_levels;
         s.walk.pool_room = p.pool_room;
         s.walk.max_levels = p.a.max_levels;
@@ -162,4 +162,4 @@ WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
     }
 }
 
-static_assert(sizeof(LegalBlock) == 38168, "device::legal::SHARED");
+static_assert(sizeof(LegalBlock) == 37952, "device::legal::SHARED");

@@ -4,7 +4,7 @@
 // opens itself goes to a `Levels`, of which there are three: LinearLevels for one token read to its end,
 // PoolLevels for many that share prefixes, OneLevel for a single byte.
 //
-// Thread mapping: one thread follows one text. Bytes moved: 24 a level opened or left.
+// Thread mapping: one thread follows one text. Bytes moved: 32 a level opened or left.
 #pragma once
 
 #include "layout.cuh"
@@ -15,7 +15,7 @@
 
 // Where a text is; its levels are in a Levels.
 struct Config {
-    u64 seen;
+    KeySet seen;
     u64 owed;  // sum of the open levels' costs
     u32 state;
     u32 count;
@@ -33,7 +33,6 @@ struct LinearLevels {
     u32 room;
 
     // A configuration has no top here.
-    WG_DEVICE u32 top_of(const Config&) const { return 0; }
     WG_DEVICE void set_top(Config&, u32) const {}
     WG_DEVICE bool reserve(const Config& c, u32& place) {
         place = c.depth;
@@ -44,6 +43,8 @@ struct LinearLevels {
         c.depth += 1;
         c.owed += level.cost;
     }
+    // The level last pushed there.
+    WG_DEVICE const Level& opened_level(u32 depth, u32) const { return own[depth]; }
     WG_DEVICE Level pop(Config& c) {
         c.depth -= 1;
         WG_LOADS(1);
@@ -54,23 +55,14 @@ struct LinearLevels {
     }
 };
 
-// A level that some token of a walk has opened.
-struct PoolNode {
-    Level level;
-    u32 below;  // the level around it, or WG_OWN_LEVELS
-    u32 padding;
-};
-static_assert(sizeof(PoolNode) == 32, "half a cache line sector pair");
-
-// Many texts that share prefixes: a tree of immutable nodes, so that a fork is a copy of the Config.
+// Many texts that share prefixes: a tree of immutable levels, so that a fork is a copy of the Config.
 struct PoolLevels {
     const Level* base;
-    PoolNode* nodes;
+    Level* pool;
     u32* used;  // shared by the block
     u32 room;
     bool full;  // a level found no room: the answer "illegal" is worth nothing
 
-    WG_DEVICE u32 top_of(const Config& c) const { return c.top; }
     WG_DEVICE void set_top(Config& c, u32 top) const { c.top = top; }
     WG_DEVICE bool reserve(const Config&, u32& place) {
         place = wg_atomic_add(used, 1);
@@ -79,12 +71,13 @@ struct PoolLevels {
         return false;
     }
     WG_DEVICE void push(Config& c, u32 place, const Level& level) {
-        nodes[place].level = level;
-        nodes[place].below = c.top;
+        pool[place] = level;
+        pool[place].below = c.top;
         c.top = place;
         c.depth += 1;
         c.owed += level.cost;
     }
+    WG_DEVICE const Level& opened_level(u32, u32 place) const { return pool[place]; }
     WG_DEVICE Level pop(Config& c) {
         c.depth -= 1;
         Level level;
@@ -92,8 +85,8 @@ struct PoolLevels {
         if (c.top == WG_OWN_LEVELS) {
             level = base[c.depth];
         } else {
-            level = nodes[c.top].level;
-            c.top = nodes[c.top].below;
+            level = pool[c.top];
+            c.top = level.below;
         }
         c.owed -= level.cost;
         return level;
@@ -108,7 +101,6 @@ struct OneLevel {
     Level opened;
     u32 opened_at;
 
-    WG_DEVICE u32 top_of(const Config&) const { return 0; }
     WG_DEVICE void set_top(Config&, u32) const {}
     WG_DEVICE bool reserve(const Config& c, u32& place) {
         place = 0;
@@ -120,6 +112,7 @@ struct OneLevel {
         c.depth += 1;
         c.owed += level.cost;
     }
+    WG_DEVICE const Level& opened_level(u32, u32) const { return opened; }
     WG_DEVICE Level pop(Config& c) {
         c.depth -= 1;
         WG_LOADS(1);
@@ -130,5 +123,5 @@ struct OneLevel {
 };
 
 WG_DEVICE OneLevel one_level(const LinearLevels& l) {
-    return {l.base, l.own, l.floor, {0, 0, 0, 0, 0}, 0xffffffffu};
+    return {l.base, l.own, l.floor, {{0, 0}, 0, 0, 0, 0}, 0xffffffffu};
 }

@@ -66,7 +66,7 @@ struct LegalShared {
 static_assert(LEGAL_CHARS % 32 == 0, "whole words");
 
 WG_DEVICE OneLevel root_levels(const LegalShared& s) {
-    return {s.walk.base, s.walk.base, s.root.depth, {0, 0, 0, 0, 0}, 0xffffffffu};
+    return {s.walk.base, s.walk.base, s.root.depth, {{0, 0}, 0, 0, 0, 0}, 0xffffffffu};
 }
 
 WG_DEVICE bool is_between_characters(const StateInfo& s) { return (s.free & STATE_SUB_MASK) == 1; }

@@ -8,7 +8,7 @@
 
 #define WALK_THREADS 128u
 #define WALK_WARPS (WALK_THREADS / WG_WARP_SIZE)
-#define WALK_TASKS 640u
+#define WALK_TASKS 540u
 // Tasks kept free for depth-first search: one per byte of the longest token of a trie.
 #define WALK_RESERVE (TRIE_MAX_DEPTH + 1u)
 // A thread goes down at most so many only children before it leaves the rest to the next round.
@@ -43,7 +43,7 @@ struct Task {
     Config c;
     u32 next, end;  // nodes
 };
-static_assert(sizeof(Task) == 48, "six banks' worth");
+static_assert(sizeof(Task) == 56, "14 banks: of 32 lanes that read neighbours two meet in each");
 
 // What to walk. In shared memory: in registers it would be most of a thread's.
 struct WalkOf {
@@ -83,7 +83,7 @@ struct WalkShared {
     // What a walk needs besides.
     GrammarView g;
     const Level* base;
-    PoolNode* pool;
+    Level* pool;
     Level* spare;  // [WALK_WARPS][max_levels]
     u32 pool_room;
     u32 max_levels;

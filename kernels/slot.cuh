@@ -65,9 +65,27 @@ struct RowParams {
 };
 static_assert(sizeof(RowParams) == 32, "sampling::RowParams");
 
+// A set of the names that one object declares: the twin of src/automaton/key_set.rs.
+struct KeySet {
+    u64 low;  // names below 64
+    u64 high;
+};
+static_assert(sizeof(KeySet) == 16 && alignof(KeySet) == 8, "automaton::key_set::KeySet");
+
+WG_DEVICE KeySet operator&(KeySet a, KeySet b) { return {a.low & b.low, a.high & b.high}; }
+WG_DEVICE KeySet operator|(KeySet a, KeySet b) { return {a.low | b.low, a.high | b.high}; }
+// The names of `a` that are not in `b`.
+WG_DEVICE KeySet operator-(KeySet a, KeySet b) { return {a.low & ~b.low, a.high & ~b.high}; }
+WG_DEVICE bool operator==(KeySet a, KeySet b) { return a.low == b.low && a.high == b.high; }
+WG_DEVICE bool is_empty(KeySet a) { return (a.low | a.high) == 0; }
+WG_DEVICE KeySet one_key(u32 name) {
+    const u64 bit = 1ull << (name & 63u);
+    return {name < 64u ? bit : 0ull, name < 64u ? 0ull : bit};
+}
+
 struct alignas(128) Slot {
     u64 grammar;   // address of the grammar's block, WG_NONE = unconstrained
-    u64 seen;      // keys seen by the open level, for a free key order
+    KeySet seen;   // keys seen by the open level, for a free key order
     u64 owed;      // sum of the open levels' costs
     u64 seed;      // Philox key
     u64 position;  // prompt tokens + output tokens: Philox counter
@@ -83,26 +101,25 @@ struct alignas(128) Slot {
     RowParams params;
     u32 flags;
     u32 history;  // tokens that can be taken back now
-    u64 reserved;
 };
 static_assert(sizeof(Slot) == 128 && alignof(Slot) == 128, "device::layout::Slot");
-static_assert(__builtin_offsetof(Slot, adjust) == 40 && __builtin_offsetof(Slot, state) == 48, "Slot");
-static_assert(__builtin_offsetof(Slot, status) == 72 && __builtin_offsetof(Slot, params) == 80, "Slot");
-static_assert(__builtin_offsetof(Slot, flags) == 112 && __builtin_offsetof(Slot, history) == 116, "Slot");
+static_assert(__builtin_offsetof(Slot, adjust) == 48 && __builtin_offsetof(Slot, state) == 56, "Slot");
+static_assert(__builtin_offsetof(Slot, status) == 80 && __builtin_offsetof(Slot, params) == 88, "Slot");
+static_assert(__builtin_offsetof(Slot, flags) == 120 && __builtin_offsetof(Slot, history) == 124, "Slot");
 
 // An open level below the current one.
 struct Level {
-    u64 seen;
+    KeySet seen;
     u32 site;
     u32 count;
     u32 cost;
-    u32 padding;
+    u32 below;  // in the pool of a walk: the level around it, or WG_OWN_LEVELS; else 0
 };
-static_assert(sizeof(Level) == 24, "device::layout::Level");
+static_assert(sizeof(Level) == 32, "device::layout::Level");
 
 // A slot's state before a token, for taking the token back; `depth` levels follow it.
 struct Snapshot {
-    u64 seen;
+    KeySet seen;
     u64 owed;
     u32 state;
     u32 count;
@@ -113,7 +130,7 @@ struct Snapshot {
     u32 token;  // the token that followed
     u32 padding;
 };
-static_assert(sizeof(Snapshot) == 48, "device::layout::Snapshot");
+static_assert(sizeof(Snapshot) == 56, "device::layout::Snapshot");
 
 // A slot's next legal set; lists and bitmaps stand in arrays with a row per slot.
 struct LegalHead {

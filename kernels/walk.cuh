@@ -47,10 +47,10 @@ WG_FUNCTION void clear_ranges(WalkShared& s, const WalkOf& w) {
 WG_DEVICE bool same_levels(const WalkShared& s, const Config& a, const Config& b) {
     if (a.top == b.top) return true;
     if (a.top == WG_OWN_LEVELS || b.top == WG_OWN_LEVELS) return false;
-    const PoolNode& x = s.pool[a.top];
-    const PoolNode& y = s.pool[b.top];
-    return x.below == y.below && x.level.seen == y.level.seen && x.level.site == y.level.site &&
-           x.level.count == y.level.count && x.level.cost == y.level.cost;
+    const Level& x = s.pool[a.top];
+    const Level& y = s.pool[b.top];
+    return x.below == y.below && x.seen == y.seen && x.site == y.site && x.count == y.count &&
+           x.cost == y.cost;
 }
 // Whether everything is the same from both places, but for the whitespace just written.
 WG_DEVICE bool same_but_spaces(const WalkShared& s, const Config& a, const Config& b) {
@@ -64,7 +64,7 @@ WG_FUNCTION bool is_usual(const WalkShared& s, const Config& c, u32 byte) {
     if (byte < 0x80) return false;
     // The usual place is closed under the slice's characters, so that within one no level is opened or left.
     Config usual = s.usual;
-    OneLevel none = {s.base, s.base, 0, {0, 0, 0, 0, 0}, 0xffffffffu};
+    OneLevel none = {s.base, s.base, 0, {{0, 0}, 0, 0, 0, 0}, 0xffffffffu};
     return read_byte(s.g, none, usual, byte, left_after(s.budget)) && same_but_spaces(s, c, usual);
 }
 

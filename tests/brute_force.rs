@@ -658,6 +658,28 @@ fn compositions_in_some_order() {
                 {"not": {"patternProperties": {"^b": {"type": "integer"}}}}]}),
             object(19),
         ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+                "oneOf": [{"required": ["a", "b"]}, {"required": ["c"]}]}),
+            objects("abc", 19),
+        ),
+        (
+            json!({"type": "object", "additionalProperties": false, "oneOf": [
+                {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
+                {"properties": {"a": {"type": "string"}, "b": {"type": "string"}}}],
+                "properties": {"a": true, "b": true}}),
+            object(18),
+        ),
+        (
+            json!({"type": "object", "not": {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+                "required": ["a"]}}),
+            object(18),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}},
+                "required": ["a", "b"], "not": {"properties": {"c": {"type": "integer"}}}}),
+            objects("abc", 20),
+        ),
         (json!({"type": "array", "contains": {"type": "string"}, "maxContains": 2}), arrays(14)),
         (
             json!({"type": "array", "contains": {"type": "integer"}, "minContains": 2, "maxItems": 3}),

@@ -380,12 +380,28 @@ fn many_properties() {
             );
         }
     }
-    let schema = json!({"type": "object", "properties": properties(64, plain)});
-    let g = judge("64 optional", schema, KeyOrder::Any, Expect::Compiles).unwrap();
-    assert!(
-        reads(&g, "{\"property_63\":\"\",\"x\":{},\"property_0\":1}")
-            && !reads(&g, "{\"property_3\":\"\",\"property_3\":\"\"}")
-    );
+    for n in [64, 65, 127, 128] {
+        let schema = json!({"type": "object", "properties": properties(n, plain)});
+        let g = judge(&format!("{n} optional"), schema, KeyOrder::Any, Expect::Compiles).unwrap();
+        let member = |i: usize| format!("\"property_{i}\":{}", if i % 2 == 0 { "1" } else { "\"\"" });
+        assert!(reads(&g, &format!("{{{},\"x\":{{}},{}}}", member(n - 1), member(0))));
+        for twice in [0, 3, 63, n - 1] {
+            let text = format!("{{{},{},{}}}", member(twice), member(5), member(twice));
+            assert!(!reads(&g, &text), "{text}");
+        }
+        let all: Vec<String> = (0..n).rev().map(member).collect();
+        assert!(reads(&g, &format!("{{{}}}", all.join(","))));
+    }
+    let schema = json!({"type": "object", "properties": properties(129, plain)});
+    judge("129 optional", schema, KeyOrder::Any, Expect::Error(ErrorKind::LimitExceeded));
+    let names: Vec<String> = properties(128, plain).keys().cloned().collect();
+    let schema = json!({"type": "object", "properties": properties(128, plain), "required": names});
+    let g = judge("128 required", schema, KeyOrder::Any, Expect::Compiles).unwrap();
+    let member = |i: usize| format!("\"property_{i}\":{}", if i % 2 == 0 { "1" } else { "\"\"" });
+    for missing in [None, Some(0), Some(63), Some(64), Some(127)] {
+        let all: Vec<String> = (0..128).rev().filter(|&i| Some(i) != missing).map(member).collect();
+        assert_eq!(reads(&g, &format!("{{{}}}", all.join(","))), missing.is_none(), "without {missing:?}");
+    }
     let names: Vec<String> = properties(500, plain).keys().cloned().collect();
     let schema = json!({"type": "object", "properties": properties(500, plain), "required": names});
     judge("500 required", schema, KeyOrder::Schema, Expect::Compiles);
@@ -690,9 +706,15 @@ fn damaged_grammars_are_not_loaded() {
 fn indices_out_of_range_do_not_panic() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^a+$", "maxLength": 3}, "b": {"type": "array", "maxItems": 2}},
         "required": ["b"], "additionalProperties": {"type": "integer"}});
+    // Names of both words of a set.
+    let names: Vec<String> =
+        (0..70).map(|i| format!("{}", (b'a' + i % 26) as char).repeat(1 + i as usize / 26)).collect();
+    let properties: Map<String, Value> =
+        names.iter().map(|n| (n.clone(), json!({"type": ["integer", "array"]}))).collect();
+    let wide = json!({"type": "object", "properties": properties, "required": names[60..]});
     let (mut loaded, mut refused) = (0, 0);
-    for order in [KeyOrder::Schema, KeyOrder::Any] {
-        let grammar = compiler(order).compile(&schema).unwrap();
+    for (order, schema) in [(KeyOrder::Schema, &schema), (KeyOrder::Any, &schema), (KeyOrder::Any, &wide)] {
+        let grammar = compiler(order).compile(schema).unwrap();
         let words: Vec<u64> =
             grammar.as_bytes().chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().unwrap())).collect();
         let checksum = |words: &[u64]| {

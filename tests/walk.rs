@@ -96,6 +96,46 @@ fn walks_of_small_schemas_end_and_are_valid() {
     }
 }
 
+/// Objects of more names than a word has bits, in free key order: plain ones, required ones, and such as are judged.
+#[test]
+fn walks_of_wide_objects_end_and_are_valid() {
+    let mut random = Random(8);
+    for names in [65, 100, 128] {
+        let name = |i: usize| format!("{}{i}", ["a", "key", "k"][i % 3]);
+        let value = |i: usize| match i % 4 {
+            0 => json!({"type": "integer"}),
+            1 => json!({"type": "string", "maxLength": 3}),
+            2 => json!({"enum": [i, "x"]}),
+            _ => json!({"type": "array", "items": {"$ref": "#/$defs/leaf"}, "maxItems": 2}),
+        };
+        let properties: serde_json::Map<String, Value> = (0..names).map(|i| (name(i), value(i))).collect();
+        let required = |step: usize| (0..names).filter(|i| i % step == 0).map(name).collect::<Vec<_>>();
+        let base =
+            json!({"type": "object", "properties": properties, "$defs": {"leaf": {"type": "boolean"}}});
+        let with = |more: Value| {
+            let mut schema = base.clone();
+            schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            schema
+        };
+        let schemas = [
+            with(json!({"required": required(16)})),
+            with(json!({"required": required(3), "additionalProperties": false})),
+            with(
+                json!({"additionalProperties": false, "anyOf": [{"required": required(21)}, {"required": [name(1), name(names - 1)]}]}),
+            ),
+            with(
+                json!({"required": required(32), "oneOf": [{"required": [name(0)]}, {"required": [name(names - 1)]}]}),
+            ),
+        ];
+        for schema in schemas {
+            for whitespace in [Whitespace::Compact, Whitespace::Indent(1)] {
+                let options = Options { whitespace, key_order: KeyOrder::Any, ..Options::default() };
+                check(&schema, &options, 4, &mut random);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_small_depth_is_never_a_dead_end() {
     let mut random = Random(2);

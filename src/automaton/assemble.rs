@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::cost::{Amount, Costs, after};
 use super::counts::INFINITY;
 use super::free_order::FreeOrder;
+use super::key_set::KeySet;
 use super::machine::*;
 use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_choices, exit_outcome};
@@ -29,7 +30,7 @@ struct Assembler<'t, 'x, 'a> {
     /// they are known.
     variants: Vec<Vec<Vec<Range>>>,
     site_ids: FxHashMap<Site, SiteId>,
-    choice_ids: FxHashMap<Vec<(u64, u32)>, u32>,
+    choice_ids: FxHashMap<Vec<(KeySet, u32)>, u32>,
     key_cost_ids: FxHashMap<KeyCost, u32>,
     free_orders: FxHashMap<TrimId, FreeOrder>,
     queue: Vec<(TrimId, RawId, usize)>,
@@ -235,7 +236,7 @@ impl Assembler<'_, '_, '_> {
                 let choices = exit_choices(exit, trim, raw);
                 match choices[..] {
                     [] => Action::Dead,
-                    [(0, outcome)] => Action::Leave { outcome, read },
+                    [(KeySet::EMPTY, outcome)] => Action::Leave { outcome, read },
                     _ => {
                         let list = &mut self.machine.choices;
                         let choice = *self.choice_ids.entry(choices.clone()).or_insert_with(|| {
@@ -262,11 +263,12 @@ impl Assembler<'_, '_, '_> {
                 targets[o as usize] = self.state(id, to, region);
             }
         }
-        let required = match self.free_order(id).map(|order| (order.required, order.member)) {
-            Some((required, member)) => (required, self.key_cost(KeyCost { tokens: member, needs: [0; 64] })),
-            None => (0, 0),
+        let charged = self.free_order(id).filter(|order| !order.required().is_empty());
+        let required = match charged.map(|order| (order.required(), order.key_cost(0))) {
+            Some((required, cost)) => (required, self.key_cost(cost)),
+            None => (KeySet::EMPTY, 0),
         };
-        let form = if required.0 == 0 {
+        let form = if required.0.is_empty() {
             self.costs[id].cost(trim, s.targets.iter().flatten().copied().next().unwrap_or(0), region)
         } else {
             Cost::default()
@@ -311,9 +313,9 @@ impl Assembler<'_, '_, '_> {
         let trim = &self.t.trims[id];
         let spellable = trim.need[trim.at(raw, 0)] != State::NO_REST;
         let Some(order) = self.free_order(id) else { return (None, false) };
-        let (mut keys, needs) = order.keys(raw);
-        let (tokens, naming) = (order.member, order.is_naming(raw));
-        keys.costs = self.key_cost(KeyCost { tokens, needs });
+        let (mut keys, naming) = (order.keys(raw), order.is_naming(raw));
+        let cost = order.key_cost(raw);
+        keys.costs = self.key_cost(cost);
         (Some(keys), naming && spellable)
     }
 

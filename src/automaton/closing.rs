@@ -2,6 +2,7 @@
 
 use super::explore::{Expansion, Explorer};
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
+use super::key_set::KeySet;
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::NodeId;
@@ -24,7 +25,7 @@ impl Explorer<'_> {
                 any.push(self.formulas.map(track.holds, &mut |formulas, atom| match atom {
                     Atom::Object { node, holds } => {
                         let missing = if data.judged {
-                            views[&node].required & !track.seen != 0
+                            !views[&node].required.is_subset(track.seen)
                         } else {
                             views[&node].next_required[track.position as usize] != u32::MAX
                         };
@@ -41,9 +42,9 @@ impl Explorer<'_> {
         result
     }
 
-    /// Free key order: per entry, the sets of names (as bits) any one of which must have been seen for the
+    /// Free key order: per entry, the sets of names any one of which must have been seen for the
     /// entry to hold at `}`.
-    fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<u64>>> {
+    fn closing(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Vec<KeySet>>> {
         let entries = self.frames[frame as usize].key.entries.len();
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let mut result = Vec::with_capacity(entries);
@@ -52,12 +53,12 @@ impl Explorer<'_> {
             for &id in entry.iter() {
                 let track = data.tracks[id as usize];
                 let shape = &data.shapes[track.shape as usize];
-                let mut needs = |node: NodeId| -> Option<u64> {
+                let mut needs = |node: NodeId| -> Option<KeySet> {
                     let view = &shape.views[&node];
                     let mut at = view.next_required[track.position as usize];
-                    let mut set = 0;
+                    let mut set = KeySet::EMPTY;
                     while at != u32::MAX {
-                        set |= 1 << shape.names[at as usize];
+                        set |= KeySet::one(shape.names[at as usize] as usize);
                         at = view.next_required[at as usize + 1];
                     }
                     Some(set)
@@ -70,10 +71,10 @@ impl Explorer<'_> {
     }
 
     /// The disjunctive normal form of a formula whose atoms are sets of names.
-    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<u64>) -> Result<Vec<u64>> {
+    fn sets(&self, f: Formula, needs: &mut impl FnMut(NodeId) -> Option<KeySet>) -> Result<Vec<KeySet>> {
         let sets = match self.formulas.node(f) {
             F::Never => Vec::new(),
-            F::Always => vec![0],
+            F::Always => vec![KeySet::EMPTY],
             F::Atom(Atom::Object { node, holds: true }) => needs(*node).into_iter().collect(),
             F::One(..) => unreachable!("what is judged for violations is decided by the states"),
             F::Atom(other) => unreachable!("{other:?} is undecided at the end of an object"),
@@ -85,7 +86,7 @@ impl Explorer<'_> {
                 any
             }
             F::And(list) => {
-                let mut all = vec![0];
+                let mut all = vec![KeySet::EMPTY];
                 for &g in list.iter() {
                     let one = self.sets(g, needs)?;
                     all = all.iter().flat_map(|&a| one.iter().map(move |&b| a | b)).collect();
@@ -114,10 +115,10 @@ impl Explorer<'_> {
         }
         let closing = self.closing(frame, tracks)?;
         // Which entries hold is told by the union of one set of each.
-        let mut unions = vec![0u64];
+        let mut unions = vec![KeySet::EMPTY];
         for sets in &closing {
             for i in 0..unions.len() {
-                for set in sets {
+                for &set in sets {
                     let both = unions[i] | set;
                     if !unions.contains(&both) {
                         unions.push(both);
@@ -129,19 +130,19 @@ impl Explorer<'_> {
             }
         }
         // The first whose names have been seen decides: where more holds first, then where fewer are needed.
-        let mut ordered: Vec<(Vec<bool>, u64)> = unions
+        let mut ordered: Vec<(Vec<bool>, KeySet)> = unions
             .into_iter()
-            .map(|set| (closing.iter().map(|sets| sets.iter().any(|&s| s & !set == 0)).collect(), set))
+            .map(|set| (closing.iter().map(|sets| sets.iter().any(|&s| s.is_subset(set))).collect(), set))
             .collect();
         let holding = |verdicts: &[bool]| verdicts.iter().filter(|&&v| v).count();
-        ordered.sort_unstable_by_key(|(v, set)| (std::cmp::Reverse(holding(v)), set.count_ones(), *set));
-        let mut choices: Vec<(u64, u32)> = Vec::new();
+        ordered.sort_unstable_by_key(|(v, set)| (std::cmp::Reverse(holding(v)), set.len(), *set));
+        let mut choices: Vec<(KeySet, u32)> = Vec::new();
         for (verdicts, set) in ordered {
             if let Some(outcome) = self.outcome(frame, &verdicts) {
                 choices.push((set, outcome));
             }
         }
-        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.count_ones()) else {
+        let Some(cheapest) = choices.iter().map(|c| c.0).min_by_key(|set| set.len()) else {
             return Ok(None);
         };
         out.keys.get_or_insert_default().required = cheapest;
@@ -152,11 +153,11 @@ impl Explorer<'_> {
 }
 
 /// The sets that include no other.
-fn least_sets(mut sets: Vec<u64>) -> Vec<u64> {
-    sets.sort_unstable_by_key(|set| (set.count_ones(), *set));
-    let mut least: Vec<u64> = Vec::with_capacity(sets.len());
+fn least_sets(mut sets: Vec<KeySet>) -> Vec<KeySet> {
+    sets.sort_unstable_by_key(|set| (set.len(), *set));
+    let mut least: Vec<KeySet> = Vec::with_capacity(sets.len());
     for set in sets {
-        if least.iter().all(|l| l & !set != 0) {
+        if least.iter().all(|l| !l.is_subset(set)) {
             least.push(set);
         }
     }

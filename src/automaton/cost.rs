@@ -13,7 +13,7 @@
 //! B(s, c) − 1 = B(t, hi) + (hi − 1 − c)·b ≥ D(t) + (hi − 2 − c)·b = B(t, c + 1).
 
 use super::counts::INFINITY;
-use super::free_order::{FreeOrder, Naming, naming};
+use super::free_order::{Members, Naming, naming};
 use super::machine::{Cost, Indent};
 use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_useful, one_deeper};
@@ -166,7 +166,7 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
         }
     }
     if t.x.any_order() && f.key.kind == Kind::Object {
-        costs.all_missing = Some(FreeOrder::new(t, id, &costs, all).all_missing());
+        costs.all_missing = Some(Members::new(t, id, &costs).all_missing);
     }
     costs
 }

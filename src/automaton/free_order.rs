@@ -8,7 +8,8 @@
 use rustc_hash::FxHashMap;
 
 use super::cost::{Amount, Costs, UNKNOWN, through};
-use super::machine::{Indent, Keys};
+use super::key_set::KeySet;
+use super::machine::{Indent, KeyCost, Keys};
 use super::raw::*;
 use super::trim::{NEVER, Trim, TrimId, Trimmer};
 
@@ -16,19 +17,24 @@ use super::trim::{NEVER, Trim, TrimId, Trimmer};
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Ahead {
     /// Declared names that it may have.
-    names: u64,
+    names: KeySet,
     /// Their needs.
-    needs: [u8; 64],
+    needs: [u8; KeySet::CAPACITY],
     /// The need, and the bound, if it is one that is not declared.
     open_need: u8,
     open: Amount,
 }
 
 impl Ahead {
-    const NOTHING: Ahead = Ahead { names: 0, needs: [NEVER; 64], open_need: NEVER, open: Amount::UNKNOWN };
+    const NOTHING: Ahead = Ahead {
+        names: KeySet::EMPTY,
+        needs: [NEVER; KeySet::CAPACITY],
+        open_need: NEVER,
+        open: Amount::UNKNOWN,
+    };
 
     fn name(&mut self, name: usize, need: u8) {
-        self.names |= 1 << name;
+        self.names |= KeySet::one(name);
         self.needs[name] = self.needs[name].min(need);
     }
 
@@ -105,19 +111,76 @@ impl Naming {
     }
 }
 
-/// What the states of one trimmed object frame share.
-pub(crate) struct FreeOrder {
+/// What the members of one trimmed object frame cost.
+pub(crate) struct Members {
     /// Names that some alternative requires.
-    pub required: u64,
-    /// Per name, the cost of a whole member.
-    pub member: [(u32, u32); 64],
+    pub required: KeySet,
+    /// Per name, the tokens and the spaces per level of a whole member, from its comma to its value's end.
+    member: Vec<(u32, u32)>,
     /// The bound once nothing is missing.
     closing: Amount,
-    /// The bound at the object's start.
-    start: Amount,
+    /// The bound at the object's start. It stays unknown if a name that some alternative requires leads back
+    /// here without end, even where another alternative does not.
+    pub all_missing: Amount,
+}
+
+impl Members {
+    pub fn new(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs) -> Self {
+        let trim = &t.trims[id];
+        let f = &t.x.frames[trim.frame as usize];
+        let data = f.object.as_ref().expect("object frame");
+        // Nothing is ever written that leads where the object cannot be finished.
+        let useful = || {
+            let live = f.states.iter().enumerate().filter(|(s, _)| trim.is_live(*s as RawId, 0));
+            live.filter(|(s, _)| trim.need[trim.at(*s as RawId, 0)] != NEVER)
+        };
+        let (mut required, mut closing) = (KeySet::EMPTY, Amount::ZERO);
+        let newline = u32::from(t.x.indented());
+        for (_, state) in useful() {
+            if let StateKey::MemberDone(_, false) = state.key {
+                // Closed by a brace, on a line of its own in indented output.
+                closing = Amount { base: 1 + newline, spaces: newline };
+            }
+            required |= state.keys.map_or(KeySet::EMPTY, |k| k.required);
+        }
+        let mut member = vec![(0, 0); data.names.len()];
+        for (s, state) in useful() {
+            if let StateKey::Colon(_, seen @ 1.., _) = state.key {
+                let name = seen as usize - 1;
+                let value = costs.amount(trim, s as RawId, 0);
+                if value.base == UNKNOWN {
+                    member[name] = (UNKNOWN, 0);
+                    continue;
+                }
+                let (rest, spaces) = value.minus(closing);
+                let key = data.names[name].1.len() as u32 + 3 + newline;
+                member[name] =
+                    (member[name].0.max(key.saturating_add(rest)), member[name].1.max(spaces + newline));
+            }
+        }
+        // An object that can only stay empty is as good as closed at its start.
+        let by_states = data.judged || closing.base == 0;
+        let mut all_missing = if by_states { costs.amount(trim, 0, 0) } else { closing };
+        for cost in required.iter().map(|name| member[name]) {
+            all_missing = if cost.0 == UNKNOWN || all_missing.base == UNKNOWN {
+                Amount::UNKNOWN
+            } else {
+                all_missing.plus(cost.0, cost.1)
+            };
+        }
+        Members { required, member, closing, all_missing }
+    }
+}
+
+/// What the states of one trimmed object frame share.
+pub(crate) struct FreeOrder {
+    members: Members,
     /// The states say what is missing.
     judged: bool,
-    keys: FxHashMap<RawId, (Keys, [u8; 64])>,
+    keys: FxHashMap<RawId, Keys>,
+    /// Per name the least need of a member in any state, and what it is in states where a name needs more.
+    least_needs: Box<[u8]>,
+    needs: FxHashMap<RawId, Box<[u8]>>,
     places: FxHashMap<RawId, Place>,
 }
 
@@ -137,58 +200,27 @@ impl FreeOrder {
         let trim = &t.trims[id];
         let f = &t.x.frames[trim.frame as usize];
         let data = f.object.as_ref().expect("object frame");
-        let live = || f.states.iter().enumerate().filter(|(s, _)| trim.is_live(*s as RawId, 0));
-        // Nothing is ever written that leads where the object cannot be finished.
-        let useful = || live().filter(|(s, _)| trim.need[trim.at(*s as RawId, 0)] != NEVER);
         let mut order = FreeOrder {
-            required: 0,
-            member: [(0, 0); 64],
-            closing: Amount { base: 0, spaces: 0 },
-            start: Amount { base: 0, spaces: 0 },
+            members: Members::new(t, id, costs),
             judged: data.judged,
             keys: FxHashMap::default(),
+            least_needs: Box::default(),
+            needs: FxHashMap::default(),
             places: FxHashMap::default(),
         };
         let newline = u32::from(t.x.indented());
-        for (_, state) in useful() {
-            if let StateKey::MemberDone(_, false) = state.key {
-                // Closed by a brace, on a line of its own in indented output.
-                order.closing = Amount { base: 1 + newline, spaces: newline };
-            }
-            order.required |= state.keys.map_or(0, |k| k.required);
-        }
-        // A member, from its comma to its value's end.
-        let mut member = [(0, 0); 64];
-        for (s, state) in useful() {
-            if let StateKey::Colon(_, seen @ 1.., _) = state.key {
-                let name = seen as usize - 1;
-                let value = costs.amount(trim, s as RawId, 0);
-                if value.base == UNKNOWN {
-                    member[name] = (UNKNOWN, 0);
-                    continue;
-                }
-                let (rest, spaces) = value.minus(order.closing);
-                let key = data.names[name].1.len() as u32 + 3 + newline;
-                member[name] =
-                    (member[name].0.max(key.saturating_add(rest)), member[name].1.max(spaces + newline));
-            }
-        }
-        // An object that can only stay empty is as good as closed at its start.
-        let by_states = data.judged || order.closing.base == 0;
-        order.start = if by_states { costs.amount(trim, 0, 0) } else { order.closing };
-        for (_, cost) in member.iter().enumerate().filter(|(name, _)| order.required >> name & 1 == 1) {
-            order.start = if cost.0 == UNKNOWN || order.start.base == UNKNOWN {
-                Amount::UNKNOWN
-            } else {
-                order.start.plus(cost.0, cost.1)
-            };
-        }
+        let Members { required, ref member, closing, .. } = order.members;
         let ahead = look_ahead(t, id, costs, all);
-        for (s, state) in live() {
+        let mut least = vec![NEVER; data.names.len()];
+        for (name, a) in ahead.iter().flat_map(|a| a.names.iter().map(move |name| (name, a))) {
+            least[name] = least[name].min(a.needs[name]);
+        }
+        order.least_needs = least.into();
+        let live = f.states.iter().enumerate().filter(|(s, _)| trim.is_live(*s as RawId, 0));
+        for (s, state) in live {
             let s = s as RawId;
             let raw = state.keys.unwrap_or_default();
-            let mut keys = Keys { set: raw.set, required: order.required, ..Keys::default() };
-            let mut needs = [0; 64];
+            let mut keys = Keys { name: raw.name, required, ..Keys::default() };
             let place = match state.key {
                 _ if is_naming(&state.key) => Place::Naming,
                 StateKey::MemberDone(_, false) | StateKey::ObjectStart(_, false) => Place::Between,
@@ -198,36 +230,45 @@ impl FreeOrder {
                 let a = &ahead[s as usize];
                 keys.ahead = a.names;
                 keys.open_need = Some(a.open_need);
-                needs = a.needs;
+                if a.names.iter().any(|name| a.needs[name] != order.least_needs[name]) {
+                    let mut needs = order.least_needs.clone();
+                    a.names.iter().for_each(|name| needs[name] = a.needs[name]);
+                    order.needs.insert(s, needs);
+                }
             }
             if place == Place::Naming && !data.judged {
                 let a = &ahead[s as usize];
                 keys.written =
                     (raw.written, if matches!(state.key, StateKey::Key(..)) { newline } else { 0 });
                 if a.open.base != UNKNOWN {
-                    keys.rest = a.open.minus(order.closing);
+                    keys.rest = a.open.minus(closing);
                 }
-                for (_, cost) in member.iter().enumerate().filter(|(n, _)| a.names >> n & 1 == 1) {
+                for cost in a.names.iter().map(|name| member[name]) {
                     keys.rest.0 = keys.rest.0.max(cost.0.saturating_sub(keys.written.0));
                     keys.rest.1 = keys.rest.1.max(cost.1.saturating_sub(keys.written.1));
                 }
             }
             order.places.insert(s, place);
-            order.keys.insert(s, (keys, needs));
+            order.keys.insert(s, keys);
         }
-        order.member = if data.judged { [(0, 0); 64] } else { member };
         order
     }
 
-    /// The bound at the object's start. It stays unknown if a name that some alternative requires leads
-    /// back here without end, even where another alternative does not.
-    pub fn all_missing(&self) -> Amount {
-        self.start
+    /// Names that some alternative requires.
+    pub fn required(&self) -> KeySet {
+        self.members.required
     }
 
-    /// A state's bookkeeping, without [`Keys::costs`], and what members need that it may become.
-    pub fn keys(&self, s: RawId) -> (Keys, [u8; 64]) {
+    /// A state's bookkeeping, without [`Keys::costs`].
+    pub fn keys(&self, s: RawId) -> Keys {
         self.keys[&s]
+    }
+
+    /// What members cost, and need of those that a state may become; for most states of a frame it is the same.
+    pub fn key_cost(&self, s: RawId) -> KeyCost {
+        let needs = self.needs.get(&s).unwrap_or(&self.least_needs);
+        let tokens = if self.judged { Box::default() } else { self.members.member.as_slice().into() };
+        KeyCost { tokens, needs: needs.clone() }
     }
 
     /// Whether a member is begun and its name not decided: then the needs of its names say whether the
@@ -241,13 +282,13 @@ impl FreeOrder {
         let rest = match self.places[&s] {
             _ if self.judged => return None,
             Place::Decided => return None,
-            Place::Between if self.closing.base == 0 => return None,
+            Place::Between if self.members.closing.base == 0 => return None,
             Place::Between => (0, 0),
             // With no declared name ahead, the rest does not depend on what is missing.
-            Place::Naming if self.keys[&s].0.ahead == 0 => self.keys[&s].0.rest,
+            Place::Naming if self.keys[&s].ahead.is_empty() => self.keys[&s].rest,
             Place::Naming => (0, 0),
         };
-        Some((self.closing.base.saturating_add(rest.0), self.closing.spaces + rest.1))
+        Some((self.members.closing.base.saturating_add(rest.0), self.members.closing.spaces + rest.1))
     }
 }
 
@@ -280,7 +321,7 @@ fn look_ahead(t: &Trimmer<'_, '_>, id: TrimId, costs: &Costs, all: &[Costs]) -> 
                             StateKey::Colon(_, seen, _) => here.name(seen as usize - 1, need(to)),
                             _ => {
                                 let below = ahead[to as usize];
-                                for name in (0..64).filter(|n| below.names >> n & 1 == 1) {
+                                for name in below.names.iter() {
                                     here.name(name, below.needs[name]);
                                 }
                                 here.open(below.open_need, below.open.plus(1, 0));

@@ -16,9 +16,9 @@ pub(crate) enum Here {
     Nothing,
     /// A declared name that may not be written now.
     Forbidden,
-    /// A name that may: the track that follows, and its bit in the register of seen keys (free key
+    /// A name that may: the track that follows, and 1 + its number in the register of seen keys (free key
     /// order) or 0.
-    Name { track: u32, bit: u64 },
+    Name { track: u32, seen: u8 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,13 +96,13 @@ mod tests {
         let mut tries = Tries::default();
         let mut root = tries.empty(None);
         for (i, name) in names.iter().enumerate().rev() {
-            root = tries.insert(root, name.as_bytes(), Here::Name { track: i as u32, bit: 0 });
+            root = tries.insert(root, name.as_bytes(), Here::Name { track: i as u32, seen: 0 });
         }
         let total: usize = names.iter().map(|n| n.len() + 1).sum();
         assert!(tries.nodes.len() <= total + 1, "{} nodes for {total} bytes of names", tries.nodes.len());
         for (i, name) in names.iter().enumerate() {
             let end = name.bytes().try_fold(root, |n, b| tries.child(n, b)).unwrap();
-            assert_eq!(tries.node(end).here, Here::Name { track: i as u32, bit: 0 });
+            assert_eq!(tries.node(end).here, Here::Name { track: i as u32, seen: 0 });
         }
         assert_eq!(tries.child(root, b'x'), None);
     }
@@ -112,10 +112,10 @@ mod tests {
         let mut tries = Tries::default();
         let empty = tries.empty(Some(9));
         let forbidden = tries.insert(empty, b"ab", Here::Forbidden);
-        let allowed = tries.insert(forbidden, b"ab", Here::Name { track: 1, bit: 4 });
+        let allowed = tries.insert(forbidden, b"ab", Here::Name { track: 1, seen: 4 });
         let end = |root| [b'a', b'b'].iter().try_fold(root, |n, &b| tries.child(n, b)).unwrap();
         assert_eq!(tries.node(end(forbidden)).here, Here::Forbidden);
-        assert_eq!(tries.node(end(allowed)).here, Here::Name { track: 1, bit: 4 });
+        assert_eq!(tries.node(end(allowed)).here, Here::Name { track: 1, seen: 4 });
         assert_eq!(tries.node(end(allowed)).open, Some(9));
     }
 }

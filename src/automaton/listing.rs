@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::key_set::KeySet;
 use super::machine::*;
 
 /// One line a state, then one a site:
@@ -46,9 +47,14 @@ pub fn listing(machine: &Machine) -> String {
             let _ = write!(out, " [n≥{at}→{to}]");
         }
         if let Some(k) = s.keys
-            && (k.ahead | k.set) != 0
+            && (k.name.is_some() || !k.ahead.is_empty())
         {
-            let _ = write!(out, " ahead={:x} set={:x}", k.ahead, k.set);
+            let _ = write!(
+                out,
+                " ahead={:x} set={:x}",
+                k.ahead,
+                k.name.map_or(KeySet::EMPTY, |n| KeySet::one(n.into()))
+            );
         }
         out.push(':');
         for &(lo, hi, action) in &s.row.ranges {

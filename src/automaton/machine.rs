@@ -4,6 +4,8 @@
 //! of the current state's row, except that an action may leave the byte unread (`read: false`): a
 //! number is entered before its first byte and left before the byte that follows it.
 
+use super::key_set::KeySet;
+
 /// Index of a [`State`]. State 0 is dead.
 pub type StateId = u32;
 /// Index of a [`Site`].
@@ -104,10 +106,10 @@ pub enum Indent {
 /// names and, if `ahead` is not empty, minus `written` while a missing name is ahead, else plus `rest`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Keys {
-    /// Keys recorded as seen on arrival; arrival is illegal if one of them is seen already.
-    pub set: u64,
+    /// The key recorded as seen on arrival; arrival is illegal if it is seen already.
+    pub name: Option<u8>,
     /// Keys that must still be written before the frame is left, as far as they are unseen.
-    pub required: u64,
+    pub required: KeySet,
     /// Index into [`Machine::key_costs`].
     pub costs: u32,
     /// Inside a member whose name is not decided: the need of one that is not declared, `Some(NO_REST)` if
@@ -118,7 +120,7 @@ pub struct Keys {
     /// hold on arrival; 0: none need.
     pub closes: u32,
     /// Inside a member: the declared names that it may still turn out to have.
-    pub ahead: u64,
+    pub ahead: KeySet,
     /// Tokens, and spaces per level of depth, already written of the member.
     pub written: (u32, u32),
     /// Tokens, and spaces per level of depth, of the rest of the dearest member it may turn out to be.
@@ -128,10 +130,10 @@ pub struct Keys {
 /// What members with the names of one frame cost and need.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyCost {
-    /// Per name, the tokens and the spaces per level of depth of a whole member.
-    pub tokens: [(u32, u32); 64],
-    /// Per name, the levels needed to write a member and finish the frame after it.
-    pub needs: [u8; 64],
+    /// Per name, the tokens and the spaces per level of depth of a whole member, as far as names are charged.
+    pub tokens: Box<[(u32, u32)]>,
+    /// Per name, the levels needed to write a member and finish the frame after it, as far as names are ahead.
+    pub needs: Box<[u8]>,
 }
 
 /// One state.
@@ -218,7 +220,7 @@ pub struct Variant {
     /// Bound of the tokens needed after the frame is left, evaluated with the count and depth at the push.
     pub cost: Cost,
     /// As [`Keys::required`] and [`Keys::costs`] of the targets.
-    pub required: (u64, u32),
+    pub required: (KeySet, u32),
 }
 
 /// The automaton.
@@ -229,7 +231,7 @@ pub struct Machine {
     /// All sites.
     pub sites: Vec<Site>,
     /// Outcome lists of [`Action::Choose`]: the first whose keys have all been seen.
-    pub choices: Vec<Vec<(u64, u32)>>,
+    pub choices: Vec<Vec<(KeySet, u32)>>,
     /// What members cost and need.
     pub key_costs: Vec<KeyCost>,
     /// Start state of the outermost frame.

@@ -64,7 +64,7 @@ impl Explorer<'_> {
             }
             StateKey::Colon(tracks, seen, _) => {
                 if seen > 0 {
-                    out.keys.get_or_insert_default().set = 1 << (seen - 1);
+                    out.keys.get_or_insert_default().name = Some(seen - 1);
                 }
                 let next = if indented { StateKey::ColonSpace(tracks) } else { StateKey::Member(tracks) };
                 let to = self.state(frame, next)?;
@@ -203,7 +203,7 @@ impl Explorer<'_> {
             declared.push((b, next));
         }
         // The closing quote: names that end here, and undeclared keys.
-        let (mut bits, mut known) = (0, 0);
+        let (mut seen, mut known) = (0, false);
         let ended: Vec<Box<[u32]>> = positions
             .iter()
             .map(|entry| {
@@ -212,9 +212,11 @@ impl Explorer<'_> {
                     KeyPosition::Trie(t) => match data.tries.node(t).here {
                         Here::Nothing => data.tries.node(t).open,
                         Here::Forbidden => None,
-                        Here::Name { track, bit } => {
-                            bits |= bit;
-                            known |= bit & data.tracks[track as usize].known;
+                        Here::Name { track, seen: number } => {
+                            if number > 0 {
+                                seen = number;
+                                known |= data.tracks[track as usize].known.contains(number as usize - 1);
+                            }
                             Some(track)
                         }
                     },
@@ -233,8 +235,7 @@ impl Explorer<'_> {
         if any.accepting[any_state as usize]
             && let Some(ended) = self.end_name(frame, ended, conditions)
         {
-            let seen = if bits == 0 { 0 } else { bits.trailing_zeros() as u8 + 1 };
-            let to = self.state(frame, StateKey::Colon(ended, seen, known != 0 || seen == 0))?;
+            let to = self.state(frame, StateKey::Colon(ended, seen, known || seen == 0))?;
             out.stay(b'"', to);
         }
         if elsewhere.iter().any(|e| !e.is_empty()) {

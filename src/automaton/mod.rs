@@ -25,6 +25,7 @@ mod explore;
 mod flow;
 mod formula;
 mod free_order;
+pub mod key_set;
 mod keys;
 mod listing;
 pub mod machine;
@@ -63,7 +64,7 @@ pub enum KeyOrder {
     /// The schema's.
     #[default]
     Schema,
-    /// Any; at most 64 declared properties an object.
+    /// Any; at most [`key_set::KeySet::CAPACITY`] declared properties an object.
     Any,
 }
 

@@ -27,6 +27,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::explore::Explorer;
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
+use super::key_set::KeySet;
 use super::keys::{Here, TrieId, Tries};
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
@@ -43,14 +44,14 @@ pub(crate) struct Track {
     /// Whether a name before the position was not written. Kept only where it decides what is followed.
     pub skipped: bool,
     /// Judged frames under free key order ([`ObjectData::judged`]): the names that matter to what is
-    /// open in this state, as bits, and those of them that have been written.
-    pub known: u64,
-    pub seen: u64,
+    /// open in this state, and those of them that have been written.
+    pub known: KeySet,
+    pub seen: KeySet,
 }
 
 impl Track {
     fn start(shape: u32, holds: Formula) -> Track {
-        Track { shape, position: 0, holds, skipped: false, known: 0, seen: 0 }
+        Track { shape, position: 0, holds, skipped: false, known: KeySet::EMPTY, seen: KeySet::EMPTY }
     }
 }
 
@@ -86,10 +87,10 @@ pub(crate) struct View {
     /// Nothing undeclared can violate the assertion.
     open: bool,
     /// The names required, and those whose values may violate it, as bits.
-    pub required: u64,
-    typed: u64,
+    pub required: KeySet,
+    typed: KeySet,
     /// Those among `typed` by whose values it may be violated without all being lost.
-    telling: u64,
+    telling: KeySet,
 }
 
 /// A key as a track sees it.
@@ -216,12 +217,13 @@ impl Explorer<'_> {
             }
             entries.push(tracks);
         }
-        if self.any_order() && data.names.len() > 64 {
+        if self.any_order() && data.names.len() > KeySet::CAPACITY {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
                 format!(
-                    "{} properties of one object are declared; free key order holds at most 64",
-                    data.names.len()
+                    "{} properties of one object are declared; free key order holds at most {}",
+                    data.names.len(),
+                    KeySet::CAPACITY
                 ),
             ));
         }
@@ -278,7 +280,8 @@ impl Explorer<'_> {
                 });
                 if lost {
                     for node in nodes {
-                        shape.views.get_mut(&node).expect("a view").telling &= !(1 << name);
+                        let view = shape.views.get_mut(&node).expect("a view");
+                        view.telling = view.telling - KeySet::one(name as usize);
                     }
                 }
             }
@@ -291,7 +294,7 @@ impl Explorer<'_> {
         if !data.judged {
             return tracks;
         }
-        let mut known = 0;
+        let mut known = KeySet::EMPTY;
         for &id in tracks.iter().flatten() {
             let track = data.tracks[id as usize];
             let views = &data.shapes[track.shape as usize].views;
@@ -301,8 +304,8 @@ impl Explorer<'_> {
                     Atom::Object { node, .. } | Atom::Overwritable { node, .. } => {
                         views[&node].required | views[&node].telling
                     }
-                    Atom::Distinct { .. } => u64::MAX >> (64 - data.names.len().max(1)),
-                    _ => 0,
+                    Atom::Distinct { .. } => KeySet::below(data.names.len()),
+                    _ => KeySet::EMPTY,
                 };
             });
         }
@@ -416,12 +419,14 @@ impl Explorer<'_> {
             next_required[at] = if required[at] { at as u32 } else { next_required[at + 1] };
             settled[at] = settled[at + 1] && !required[at] && schemas[at].iter().all(|&s| is_true(s));
         }
-        let bits = |which: &dyn Fn(usize) -> bool| -> u64 {
-            let ids = names.iter().enumerate().filter(|&(at, _)| which(at)).map(|(_, name)| ids[*name]);
-            ids.map(|id| 1u64.checked_shl(id).unwrap_or(0)).fold(0, |all, bit| all | bit)
+        // Only free key order asks for sets, and has no more names than they can hold.
+        let set = |which: &dyn Fn(usize) -> bool| -> KeySet {
+            let ids =
+                names.iter().enumerate().filter(|&(at, _)| which(at)).map(|(_, name)| ids[*name] as usize);
+            ids.filter(|&id| id < KeySet::CAPACITY).collect()
         };
-        let typed = bits(&|at| !schemas[at].iter().all(|&s| is_true(s)));
-        let required = bits(&|at| required[at]);
+        let typed = set(&|at| !schemas[at].iter().all(|&s| is_true(s)));
+        let required = set(&|at| required[at]);
         Ok(View { rank, schemas, next_required, settled, open, required, typed, telling: typed })
     }
 
@@ -433,7 +438,7 @@ impl Explorer<'_> {
             let view = &shape.views[&node];
             if data.judged {
                 let names = view.required | if holds { view.typed } else { view.telling };
-                view.open && names & !track.seen == 0
+                view.open && names.is_subset(track.seen)
             } else {
                 view.settled[track.position as usize]
             }
@@ -455,13 +460,16 @@ impl Explorer<'_> {
             NextKey::Declared(at) => (track.position, at),
             NextKey::Open => (track.position, shape.names.len() as u32),
         };
-        let bit = match key {
-            NextKey::Declared(at) if data.judged => track.known & 1 << shape.names[at as usize],
-            _ => 0,
+        let name = match key {
+            NextKey::Declared(at) if data.judged => {
+                track.known & KeySet::one(shape.names[at as usize] as usize)
+            }
+            _ => KeySet::EMPTY,
         };
-        if track.seen & bit != 0 {
+        if !(track.seen & name).is_empty() {
             return Ok(None);
         }
+        let seen = track.seen | name;
         let commits = shape.commits;
         let (mut judged, mut distinct) = (Vec::new(), Vec::new());
         for atom in self.asserted(&[track.holds]) {
@@ -530,7 +538,6 @@ impl Explorer<'_> {
         let grouped = self.group(holds);
         let holds = self.order_verdicts(grouped, order);
         let skipped = track.skipped || commits && from < to;
-        let seen = track.seen | bit;
         Ok(self.settled_track(frame, Track { position, holds, skipped, seen, ..track }))
     }
 
@@ -592,7 +599,7 @@ impl Explorer<'_> {
             let data = self.object_data(frame);
             let spelled = data.names[names[track.position as usize] as usize].1.clone();
             let trie = match next {
-                Some(next) => data.tries.insert(trie, &spelled, Here::Name { track: next, bit: 0 }),
+                Some(next) => data.tries.insert(trie, &spelled, Here::Name { track: next, seen: 0 }),
                 None if data.tries.node(trie).open.is_some() => {
                     data.tries.insert(trie, &spelled, Here::Forbidden)
                 }
@@ -612,7 +619,7 @@ impl Explorer<'_> {
             let data = self.object_data(frame);
             let spelled = data.names[name as usize].1.clone();
             let here = match next {
-                Some(next) => Here::Name { track: next, bit: 1 << name },
+                Some(next) => Here::Name { track: next, seen: name as u8 + 1 },
                 None if open.is_some() => Here::Forbidden,
                 None => continue,
             };

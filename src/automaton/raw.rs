@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::flow::Flow;
 use super::formula::{Alternative, Formula};
+use super::key_set::KeySet;
 use super::machine::{Indent, Label};
 use super::object::ObjectData;
 use super::text::TextData;
@@ -191,7 +192,7 @@ pub(crate) struct Exit {
     pub pieces: Vec<(u32, Option<u32>)>,
     /// Free key order: `(keys needed, outcome)`, the first whose keys are seen holds. `pieces` is
     /// not used then.
-    pub choices: Vec<(u64, u32)>,
+    pub choices: Vec<(KeySet, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -208,13 +209,13 @@ pub(crate) struct RawState {
     pub keys: Option<RawKeys>,
 }
 
-/// Names as bits of the register of seen keys.
+/// What the register of seen keys is for in a state.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RawKeys {
-    /// Recorded on arrival.
-    pub set: u64,
+    /// The name recorded on arrival.
+    pub name: Option<u8>,
     /// Missing ones must still be written.
-    pub required: u64,
+    pub required: KeySet,
     /// Bytes of the next member written so far, its comma counted.
     pub written: u32,
 }

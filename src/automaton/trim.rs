@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::cost::{Costs, UNKNOWN, after};
 use super::counts::{Counts, INFINITY, ticking_once};
 use super::explore::Explorer;
+use super::key_set::KeySet;
 use super::machine::State;
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
@@ -35,8 +36,8 @@ pub(crate) struct Trim {
     pub need: Vec<u8>,
     /// `[sites × regions]`; see [`Trim::entries`].
     entries: Vec<Vec<(u8, TrimId)>>,
-    /// Free key order: per state, the names that a member after it can have, as bits; else empty.
-    pub writable: Vec<u64>,
+    /// Free key order: per state, the names that a member after it can have; else empty.
+    pub writable: Vec<KeySet>,
     /// Whether it is among [`Trimmer::reached`].
     is_reached: bool,
     /// Whether `need` is settled for good.
@@ -219,14 +220,14 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         Ok(id)
     }
 
-    /// Free key order: per state the names, as bits, that the next member can have. (With a fixed order the
+    /// Free key order: per state the names that the next member can have. (With a fixed order the
     /// states say so themselves.)
-    fn writable(&self, frame: FrameId, live: &[bool]) -> Vec<u64> {
+    fn writable(&self, frame: FrameId, live: &[bool]) -> Vec<KeySet> {
         let f = &self.x.frames[frame as usize];
         if f.key.kind != Kind::Object || !self.x.any_order() {
             return Vec::new();
         }
-        let mut names = vec![0u64; f.states.len()];
+        let mut names = vec![KeySet::EMPTY; f.states.len()];
         loop {
             let mut changed = false;
             for &s in &f.flow.backwards {
@@ -235,12 +236,12 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 for &(.., edge) in &state.edges {
                     let Edge::Stay { to, space: false, .. } = edge else { continue };
                     here |= match f.states[to as usize].key {
-                        _ if !live[to as usize] => 0,
-                        StateKey::Colon(_, seen @ 1.., _) => 1 << (seen - 1),
+                        _ if !live[to as usize] => KeySet::EMPTY,
+                        StateKey::Colon(_, seen @ 1.., _) => KeySet::one(seen as usize - 1),
                         StateKey::Key(..) | StateKey::Comma(..) | StateKey::ObjectStart(..) => {
                             names[to as usize]
                         }
-                        _ => 0,
+                        _ => KeySet::EMPTY,
                     };
                 }
                 // Before the closing brace of indented output as before the newline.
@@ -257,13 +258,13 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     }
 
     /// Per state whether a useful outcome can still be reached, where no exit depends on the count.
-    fn live_uncounted(&self, frame: FrameId, useful: &[u32], writable: &[u64]) -> Vec<bool> {
+    fn live_uncounted(&self, frame: FrameId, useful: &[u32], writable: &[KeySet]) -> Vec<bool> {
         let f = &self.x.frames[frame as usize];
         let ends = |exit: u32, state: usize| {
             let exit = &f.exits[exit as usize];
-            let can = writable.get(state).copied().unwrap_or(u64::MAX);
+            let can = writable.get(state).copied().unwrap_or(KeySet::ALL);
             exit.pieces.iter().any(|p| p.1.is_some_and(|o| useful.contains(&o)))
-                || exit.choices.iter().any(|c| useful.contains(&c.1) && c.0 & !can == 0)
+                || exit.choices.iter().any(|c| useful.contains(&c.1) && c.0.is_subset(can))
         };
         let mut live = vec![false; f.states.len()];
         f.flow.settle(|s| {
@@ -522,10 +523,10 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     }
 
     /// Free key order: per name the need of its value, at least; [`NEVER`] if it cannot be written.
-    fn member_needs(&self, trim: &Trim) -> [u8; 64] {
+    fn member_needs(&self, trim: &Trim) -> Vec<u8> {
         let f = &self.x.frames[trim.frame as usize];
-        let mut needs = [0; 64];
-        let (Some(data), true) = (&f.object, self.x.any_order()) else { return needs };
+        let (Some(data), true) = (&f.object, self.x.any_order()) else { return Vec::new() };
+        let mut needs = vec![0; data.names.len()];
         let spellable = &self.x.options.spellable;
         for (s, state) in f.states.iter().enumerate() {
             let StateKey::Colon(_, seen @ 1.., _) = state.key else { continue };
@@ -625,12 +626,9 @@ impl<'x, 'a> Trimmer<'x, 'a> {
 }
 
 /// What it takes to leave by an exit of use: with free key order, the names that must be written before.
-fn exit_need(exit: &Exit, trim: &Trim, state: RawId, members: &[u8; 64]) -> u8 {
+fn exit_need(exit: &Exit, trim: &Trim, state: RawId, members: &[u8]) -> u8 {
     let useful = exit_choices(exit, trim, state).into_iter();
-    let most = |names: u64| {
-        let needs = members.iter().enumerate().filter(|(name, _)| names >> name & 1 == 1);
-        needs.map(|(_, &need)| need).max().unwrap_or(0)
-    };
+    let most = |names: KeySet| names.iter().map(|name| members[name]).max().unwrap_or(0);
     useful.map(|c| most(c.0)).min().unwrap_or(0)
 }
 
@@ -659,9 +657,9 @@ pub(crate) fn exit_outcome(exit: &Exit, trim: &Trim, region: usize) -> Option<u3
 }
 
 /// The choices of an exit that are of use.
-pub(crate) fn exit_choices(exit: &Exit, trim: &Trim, state: RawId) -> Vec<(u64, u32)> {
-    let can = trim.writable.get(state as usize).copied().unwrap_or(u64::MAX);
-    exit.choices.iter().copied().filter(|c| trim.useful.contains(&c.1) && c.0 & !can == 0).collect()
+pub(crate) fn exit_choices(exit: &Exit, trim: &Trim, state: RawId) -> Vec<(KeySet, u32)> {
+    let can = trim.writable.get(state as usize).copied().unwrap_or(KeySet::ALL);
+    exit.choices.iter().copied().filter(|c| trim.useful.contains(&c.1) && c.0.is_subset(can)).collect()
 }
 
 /// Whether an exit is of use in a region.

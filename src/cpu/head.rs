@@ -1,4 +1,4 @@
-//! A configuration that a walk can copy: 40 bytes, with its open levels in a tree of immutable nodes.
+//! A configuration that a walk can copy: 48 bytes, with its open levels in a tree of immutable nodes.
 //!
 //! A walk over a trie forks the configuration at every node. Were the stack a vector, each fork would copy
 //! it. Here a level is a node that knows its parent, pushing appends one and popping moves to the parent,
@@ -11,6 +11,7 @@
 //! ```
 
 use crate::reference;
+use crate::table::layout::KeySet;
 
 /// Where a text is; [`reference::Configuration`] but for the levels, which are in [`Levels`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +25,22 @@ pub(super) struct Head {
     pub depth: u32,
     /// Nodes in use when this head was made: all that it refers to are below.
     pub used: u32,
-    pub seen: u64,
+    pub seen: KeySet,
     /// Sum of the levels' costs, in tokens.
     pub cost: u64,
+}
+
+impl Head {
+    /// At the beginning of a state, with no level open.
+    pub fn at(state: u32) -> Head {
+        Head { state, count: 0, spaces: 0, top: 0, depth: 0, used: 0, seen: KeySet::EMPTY, cost: 0 }
+    }
 }
 
 /// One open level.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
-    pub seen: u64,
+    pub seen: KeySet,
     pub site: u32,
     pub count: u32,
     pub cost: u32,
@@ -99,7 +107,7 @@ impl Levels {
     pub fn take_over(&mut self, from: &Levels, head: &Head) -> Head {
         let depth = head.depth as usize;
         self.nodes.clear();
-        let blank = Node { seen: 0, site: 0, count: 0, cost: 0, parent: 0 };
+        let blank = Node { seen: KeySet::EMPTY, site: 0, count: 0, cost: 0, parent: 0 };
         self.nodes.resize(depth, blank);
         for (i, &node) in from.of(head).enumerate() {
             let at = depth - 1 - i;
@@ -125,7 +133,7 @@ impl Levels {
 
     pub fn from_reference(c: &reference::Configuration) -> (Levels, Head) {
         let mut levels = Levels::default();
-        let mut head = Head { state: 0, count: 0, spaces: 0, top: 0, depth: 0, used: 0, seen: 0, cost: 0 };
+        let mut head = Head::at(0);
         for level in &c.stack {
             head.count = level.count;
             head.seen = level.seen;

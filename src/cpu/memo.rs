@@ -106,12 +106,13 @@ pub(super) fn key(v: &View<'_>, levels: &Levels, head: &Head, reach: u32, key: &
         v.program.id(),
         u64::from(head.state) | u64::from(head.spaces) << 32,
         count,
-        head.seen,
+        head.seen.0[0],
+        head.seen.0[1],
         u64::from(head.depth),
     ]);
     for node in levels.of(head) {
         let count = if counts { of_site(v, node.site).class(node.count, reach) } else { 0 };
-        key.extend([u64::from(node.site), count, node.seen]);
+        key.extend([u64::from(node.site), count, node.seen.0[0], node.seen.0[1]]);
     }
 }
 

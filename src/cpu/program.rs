@@ -99,7 +99,7 @@ pub(super) struct View<'a> {
     pub states: &'a [StateInfo],
     pub extras: &'a [Extra],
     pub keys: &'a [KeyInfo],
-    pub key_costs: &'a [KeyCosts],
+    pub key_costs: &'a [MemberCost],
     pub rows: &'a [u32],
     pub sites: &'a [SiteInfo],
     pub variants: &'a [VariantInfo],
@@ -124,7 +124,7 @@ impl<'a> View<'a> {
 
     /// Before the first byte.
     pub fn start(&self) -> Head {
-        Head { state: self.start, count: 0, spaces: 0, top: 0, depth: 0, used: 0, seen: 0, cost: 0 }
+        Head::at(self.start)
     }
 
     /// Reads one byte; `false` if it is illegal (the head is then of no use).
@@ -188,13 +188,19 @@ impl<'a> View<'a> {
             if extra.chain_to == 0 || h.count < extra.chain_at {
                 if extra.keys != 0 {
                     let keys = &self.keys[extra.keys as usize];
-                    if keys.set & h.seen != 0 || keys.open_need != 0 && !self.can_name(h, keys) {
+                    if keys.open_need != 0 && !self.can_name(h, keys) {
                         return false;
                     }
                     if keys.closes != 0 && self.choose(keys.closes - 1, h.seen).is_none() {
                         return false;
                     }
-                    h.seen |= keys.set;
+                    if keys.name != 0 {
+                        let name = keys.name as usize - 1;
+                        if h.seen.contains(name) {
+                            return false;
+                        }
+                        h.seen |= KeySet::one(name);
+                    }
                 }
                 return h.state != 0;
             }
@@ -208,15 +214,8 @@ impl<'a> View<'a> {
         if keys.open_need <= u32::from(u8::MAX) && keys.open_need <= left + 1 {
             return true;
         }
-        let needs = &self.key_costs[keys.costs as usize].needs;
-        let mut unseen = keys.ahead & !h.seen;
-        while unseen != 0 {
-            if u32::from(needs[unseen.trailing_zeros() as usize]) <= left {
-                return true;
-            }
-            unseen &= unseen - 1;
-        }
-        false
+        let costs = &self.key_costs[keys.costs as usize..];
+        (keys.ahead - h.seen).iter().any(|name| costs[name].need <= left)
     }
 
     pub fn variants_of(&self, site: u32) -> &'a [VariantInfo] {
@@ -267,12 +266,12 @@ impl<'a> View<'a> {
         let spaces = u64::from(v.cost_spaces) * per_space;
         let per_tick = u64::from(v.cost_per_tick) + u64::from(v.cost_tick_spaces) * per_space;
         let ticks = u64::from(v.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
-        let keys = if v.required == 0 { 0 } else { self.missing(h, v.required, v.key_costs) };
+        let keys = if v.keys == 0 { 0 } else { self.missing(h, &self.keys[v.keys as usize]) };
         let cost = ticks.saturating_add(u64::from(v.cost) + spaces + keys);
         levels.push(h, site, cost.min(u64::from(u32::MAX)) as u32);
         h.count = 0;
         h.spaces = 0;
-        h.seen = 0;
+        h.seen = KeySet::EMPTY;
         self.arrive(h, v.start)
             && unread.is_none_or(|byte| {
                 let action = PackedAction(self.facts(h.state).actions[byte as usize]);
@@ -293,9 +292,9 @@ impl<'a> View<'a> {
         self.arrive(h, self.lists[(s.targets + outcome) as usize])
     }
 
-    fn choose(&self, first: u32, seen: u64) -> Option<u32> {
+    fn choose(&self, first: u32, seen: KeySet) -> Option<u32> {
         for choice in &self.choices[first as usize..] {
-            if choice.keys & !seen == 0 {
+            if choice.keys.is_subset(seen) {
                 return Some(choice.outcome);
             }
             if choice.last != 0 {
@@ -317,17 +316,11 @@ impl<'a> View<'a> {
     }
 
     /// What the required names not yet seen cost, in tokens.
-    fn missing(&self, h: &Head, required: u64, costs: u32) -> u64 {
-        let costs = &self.key_costs[costs as usize];
+    fn missing(&self, h: &Head, keys: &KeyInfo) -> u64 {
+        let costs = &self.key_costs[keys.costs as usize..];
         let per_space = u64::from(self.indent) * u64::from(h.depth);
-        let mut left = required & !h.seen;
-        let mut sum = 0;
-        while left != 0 {
-            let name = left.trailing_zeros() as usize;
-            sum += u64::from(costs.tokens[name]) + u64::from(costs.spaces[name]) * per_space;
-            left &= left - 1;
-        }
-        sum
+        let missing = (keys.required - h.seen).iter().map(|name| &costs[name]);
+        missing.map(|cost| u64::from(cost.tokens) + u64::from(cost.spaces) * per_space).sum()
     }
 
     /// Bound of the tokens needed to complete the text.
@@ -345,11 +338,11 @@ impl<'a> View<'a> {
             }
             if e.keys != 0 {
                 let k = &self.keys[e.keys as usize];
-                bound = bound.saturating_add(self.missing(h, k.required, k.costs));
-                if k.ahead & k.required & !h.seen != 0 {
+                bound = bound.saturating_add(self.missing(h, k));
+                if !(k.ahead & k.required).is_subset(h.seen) {
                     bound =
                         bound.saturating_sub(u64::from(k.written) + u64::from(k.written_spaces) * per_space);
-                } else if k.ahead != 0 {
+                } else if !k.ahead.is_empty() {
                     bound = bound.saturating_add(u64::from(k.rest) + u64::from(k.rest_spaces) * per_space);
                 }
             }

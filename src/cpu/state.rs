@@ -14,7 +14,7 @@ const MAX_FORCED: usize = 4096;
 
 /// Where one text is in a grammar, with its last tokens so that they can be taken back.
 ///
-/// A token costs one head of 40 bytes of history; the levels of the stack are shared with it.
+/// A token costs one head of 48 bytes of history; the levels of the stack are shared with it.
 #[derive(Clone, Debug)]
 pub struct State {
     pub(super) levels: Levels,

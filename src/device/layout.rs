@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use bytemuck::{Pod, Zeroable};
 
 use crate::sampling::RowParams;
+use crate::table::layout::KeySet;
 
 /// A row that belongs to no slot, in the row map.
 pub const INACTIVE: u32 = u32::MAX;
@@ -71,7 +72,7 @@ pub struct Slot {
     /// Address of the grammar's block, 0 if unconstrained.
     pub grammar: u64,
     /// Keys seen by the open level, for a free key order.
-    pub seen: u64,
+    pub seen: KeySet,
     /// Sum of the open levels' costs.
     pub owed: u64,
     /// Philox key.
@@ -102,14 +103,12 @@ pub struct Slot {
     pub flags: u32,
     /// Tokens that can be taken back now.
     pub history: u32,
-    /// 0.
-    pub reserved: u64,
 }
 
 const _: () = assert!(size_of::<Slot>() == 128 && align_of::<Slot>() == 128);
-const _: () = assert!(offset_of!(Slot, adjust) == 40 && offset_of!(Slot, state) == 48);
-const _: () = assert!(offset_of!(Slot, status) == 72 && offset_of!(Slot, params) == 80);
-const _: () = assert!(offset_of!(Slot, flags) == 112 && offset_of!(Slot, history) == 116);
+const _: () = assert!(offset_of!(Slot, adjust) == 48 && offset_of!(Slot, state) == 56);
+const _: () = assert!(offset_of!(Slot, status) == 80 && offset_of!(Slot, params) == 88);
+const _: () = assert!(offset_of!(Slot, flags) == 120 && offset_of!(Slot, history) == 124);
 const _: () = assert!(size_of::<RowParams>() == 32);
 
 /// An open level below the current one.
@@ -117,25 +116,25 @@ const _: () = assert!(size_of::<RowParams>() == 32);
 #[repr(C)]
 pub struct Level {
     /// Keys seen.
-    pub seen: u64,
+    pub seen: KeySet,
     /// The site it was entered from.
     pub site: u32,
     /// Its count.
     pub count: u32,
     /// What follows it costs at most this many tokens.
     pub cost: u32,
-    /// 0.
-    pub padding: u32,
+    /// 0; in a walk's pool, the level around it.
+    pub below: u32,
 }
 
-const _: () = assert!(size_of::<Level>() == 24);
+const _: () = assert!(size_of::<Level>() == 32);
 
 /// A slot's state before a token; `depth` [`Level`]s follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Snapshot {
     /// [`Slot::seen`].
-    pub seen: u64,
+    pub seen: KeySet,
     /// [`Slot::owed`].
     pub owed: u64,
     /// [`Slot::state`].
@@ -156,7 +155,7 @@ pub struct Snapshot {
     pub padding: u32,
 }
 
-const _: () = assert!(size_of::<Snapshot>() == 48);
+const _: () = assert!(size_of::<Snapshot>() == 56);
 
 /// A slot's next legal set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// Threads of a block.
 pub const THREADS: u32 = 128;
 /// `sizeof(LegalBlock)`.
-const SHARED: u32 = 38_168;
+const SHARED: u32 = 37_952;
 /// Warps of a block, each with levels of its own for tokens that find no room in the pool.
 const WARPS: usize = THREADS as usize / 32;
-/// `sizeof(PoolNode)`.
-const POOL_NODE: usize = 32;
+/// `sizeof(Level)`, of which a walk's pool is made.
+const POOL_NODE: usize = size_of::<Level>();
 /// Levels that the tokens of one walk may open, unless chosen otherwise.
 pub const DEFAULT_POOL: usize = 1024;
 /// Parts that a long walk is cut into, unless chosen otherwise.

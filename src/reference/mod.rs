@@ -17,7 +17,7 @@ pub struct Level {
     /// The count of the level around it.
     pub count: u32,
     /// The keys seen in the level around it.
-    pub seen: u64,
+    pub seen: KeySet,
     /// Bound of the tokens needed once this level is left, up to the end of the level around it.
     pub cost: u32,
 }
@@ -32,7 +32,7 @@ pub struct Configuration {
     /// Length of the whitespace run being written, in bytes.
     pub spaces: u32,
     /// Keys seen in the level, with free key order.
-    pub seen: u64,
+    pub seen: KeySet,
     /// The open levels, outermost first.
     pub stack: Vec<Level>,
 }
@@ -40,7 +40,7 @@ pub struct Configuration {
 impl Configuration {
     /// Before the first byte.
     pub fn start(g: &Grammar) -> Self {
-        Configuration { state: g.header().start, count: 0, spaces: 0, seen: 0, stack: Vec::new() }
+        Configuration { state: g.header().start, count: 0, spaces: 0, seen: KeySet::EMPTY, stack: Vec::new() }
     }
 
     /// Reads one byte; `false` if it is illegal (the configuration is then of no use).
@@ -91,13 +91,14 @@ impl Configuration {
             let extra = &g.extras()[g.states()[self.state as usize].extra as usize];
             if extra.chain_to == 0 || self.count < extra.chain_at {
                 let keys = &g.keys()[extra.keys as usize];
-                if keys.set & self.seen != 0 || keys.open_need != 0 && !self.can_name(g, keys) {
+                let name = keys.name.checked_sub(1).map_or(KeySet::EMPTY, |name| KeySet::one(name as usize));
+                if !(name & self.seen).is_empty() || keys.open_need != 0 && !self.can_name(g, keys) {
                     return false;
                 }
                 if keys.closes != 0 && choose(g, keys.closes - 1, self.seen).is_none() {
                     return false;
                 }
-                self.seen |= keys.set;
+                self.seen |= name;
                 return self.state != 0;
             }
             self.state = extra.chain_to;
@@ -107,10 +108,10 @@ impl Configuration {
     /// Whether a member begun can get a name with which the depth left suffices.
     fn can_name(&self, g: &Grammar, keys: &KeyInfo) -> bool {
         let left = g.max_depth() - self.stack.len();
-        let needs = &g.key_costs()[keys.costs as usize].needs;
-        let unseen = keys.ahead & !self.seen;
+        let costs = &g.key_costs()[keys.costs as usize..];
+        let unseen = keys.ahead - self.seen;
         (keys.open_need as usize) <= left + 1 && keys.open_need <= u32::from(u8::MAX)
-            || (0..64).any(|name| unseen >> name & 1 == 1 && usize::from(needs[name]) <= left)
+            || unseen.iter().any(|name| costs[name].need as usize <= left)
     }
 
     /// Enters the last variant that the depth left allows and that can be completed with `left` more tokens
@@ -142,12 +143,12 @@ impl Configuration {
         let spaces = u64::from(v.cost_spaces) * per_space;
         let per_tick = u64::from(v.cost_per_tick) + u64::from(v.cost_tick_spaces) * per_space;
         let ticks = u64::from(v.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
-        let keys = if v.required == 0 { 0 } else { self.missing(g, v.required, v.key_costs) };
+        let keys = self.missing(g, &g.keys()[v.keys as usize]);
         let cost = clamp(ticks.saturating_add(u64::from(v.cost) + spaces + keys));
         self.stack.push(Level { site, count: self.count, seen: self.seen, cost });
         self.count = 0;
         self.spaces = 0;
-        self.seen = 0;
+        self.seen = KeySet::EMPTY;
         self.arrive(g, v.start)
     }
 
@@ -176,13 +177,11 @@ impl Configuration {
     }
 
     /// What the required names not yet seen cost, in tokens.
-    fn missing(&self, g: &Grammar, required: u64, costs: u32) -> u64 {
-        let costs = &g.key_costs()[costs as usize];
+    fn missing(&self, g: &Grammar, keys: &KeyInfo) -> u64 {
+        let costs = &g.key_costs()[keys.costs as usize..];
         let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
-        (0..64)
-            .filter(|name| (required & !self.seen) >> name & 1 == 1)
-            .map(|name| u64::from(costs.tokens[name]) + u64::from(costs.spaces[name]) * per_space)
-            .sum()
+        let missing = (keys.required - self.seen).iter().map(|name| &costs[name]);
+        missing.map(|cost| u64::from(cost.tokens) + u64::from(cost.spaces) * per_space).sum()
     }
 
     /// Bound of the tokens needed to complete the text: some legal token always leads to a
@@ -199,10 +198,10 @@ impl Configuration {
         }
         if e.keys != 0 {
             let k = &g.keys()[e.keys as usize];
-            bound = bound.saturating_add(self.missing(g, k.required, k.costs));
-            if k.ahead & k.required & !self.seen != 0 {
+            bound = bound.saturating_add(self.missing(g, k));
+            if !(k.ahead & k.required).is_subset(self.seen) {
                 bound = bound.saturating_sub(u64::from(k.written) + u64::from(k.written_spaces) * per_space);
-            } else if k.ahead != 0 {
+            } else if !k.ahead.is_empty() {
                 bound = bound.saturating_add(u64::from(k.rest) + u64::from(k.rest_spaces) * per_space);
             }
         }
@@ -271,9 +270,9 @@ fn action(g: &Grammar, state: u32, byte: u8) -> PackedAction {
     PackedAction(found.map_or(row[0], |r| r[1]))
 }
 
-fn choose(g: &Grammar, first: u32, seen: u64) -> Option<u32> {
+fn choose(g: &Grammar, first: u32, seen: KeySet) -> Option<u32> {
     for choice in &g.choices()[first as usize..] {
-        if choice.keys & !seen == 0 {
+        if choice.keys.is_subset(seen) {
             return Some(choice.outcome);
         }
         if choice.last != 0 {

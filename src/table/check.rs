@@ -11,7 +11,7 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         g.section::<StateInfo>(h.states),
         g.section::<Extra>(h.extras),
         g.section::<KeyInfo>(h.keys),
-        g.section::<KeyCosts>(h.key_costs),
+        g.section::<MemberCost>(h.key_costs),
     ) else {
         return bad("a section");
     };
@@ -80,7 +80,8 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         }
     }
     if keys.iter().any(|k| k.closes as usize > choices.len())
-        || keys.iter().skip(1).any(|k| k.costs as usize >= key_costs.len())
+        || keys.iter().any(|k| part(key_costs, k.costs, (k.required | k.ahead).end() as u32).is_none())
+        || keys.iter().any(|k| k.name as usize > KeySet::CAPACITY)
         || keys[0].open_need != 0
     {
         return bad("a register of keys");
@@ -96,7 +97,7 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         }
     }
     for v in variants {
-        if v.start as usize >= states.len() || v.required != 0 && v.key_costs as usize >= key_costs.len() {
+        if v.start as usize >= states.len() || v.keys as usize >= keys.len() {
             return bad("a site's variant");
         }
     }

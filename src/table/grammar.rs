@@ -47,7 +47,7 @@ pub struct Header {
     pub extras: Section,
     /// [`KeyInfo`]s.
     pub keys: Section,
-    /// [`KeyCosts`].
+    /// [`MemberCost`]s.
     pub key_costs: Section,
     /// Words of rows.
     pub rows: Section,
@@ -78,7 +78,7 @@ pub(super) struct Sections {
     pub states: Vec<StateInfo>,
     pub extras: Vec<Extra>,
     pub keys: Vec<KeyInfo>,
-    pub key_costs: Vec<KeyCosts>,
+    pub key_costs: Vec<MemberCost>,
     pub rows: Vec<u32>,
     pub sites: Vec<SiteInfo>,
     pub variants: Vec<VariantInfo>,
@@ -205,8 +205,8 @@ impl Grammar {
         self.checked(self.header().keys)
     }
 
-    /// Costs of members by name.
-    pub fn key_costs(&self) -> &[KeyCosts] {
+    /// Costs of members, name by name.
+    pub fn key_costs(&self) -> &[MemberCost] {
         self.checked(self.header().key_costs)
     }
 

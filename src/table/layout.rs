@@ -6,6 +6,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+pub use crate::automaton::key_set::KeySet;
+
 /// One state: 16 bytes, four to a 64-byte cache line.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
@@ -64,17 +66,18 @@ pub struct Extra {
     pub padding: u32,
 }
 
-/// Free key order: see [`crate::automaton::machine::Keys`], field for field.
+/// Free key order: see [`crate::automaton::machine::Keys`], field for field. What a state does with the register of
+/// seen keys; of a variant only what is charged.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
 pub struct KeyInfo {
-    /// Recorded on arrival; none of them may be seen already.
-    pub set: u64,
     /// Missing ones are charged.
-    pub required: u64,
+    pub required: KeySet,
     /// Names the member begun may still turn out to have.
-    pub ahead: u64,
-    /// Index into `key_costs`.
+    pub ahead: KeySet,
+    /// 1 + the name recorded on arrival, which may not be seen already; 0: none is.
+    pub name: u32,
+    /// Index into `key_costs` of name 0; the others follow, up to the last that is required or ahead.
     pub costs: u32,
     /// Tokens of the member already written.
     pub written: u32,
@@ -89,20 +92,18 @@ pub struct KeyInfo {
     /// If not 0, arrival is legal only if this − 1 levels fit the depth left, or the need of one of
     /// `ahead` that is unseen.
     pub open_need: u32,
-    /// 0.
-    pub padding: u32,
 }
 
-/// What a member of each name costs.
+/// What a member of one name costs.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
-pub struct KeyCosts {
+pub struct MemberCost {
     /// Tokens.
-    pub tokens: [u32; 64],
+    pub tokens: u32,
     /// Spaces per level of depth.
-    pub spaces: [u32; 64],
+    pub spaces: u32,
     /// Levels needed to write a member and finish the frame after it.
-    pub needs: [u8; 64],
+    pub need: u32,
 }
 
 /// Where a frame is entered from and how to go on after it.
@@ -124,8 +125,6 @@ pub struct SiteInfo {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
 pub struct VariantInfo {
-    /// Names charged while the frame is open, as far as they are unseen.
-    pub required: u64,
     /// Start state.
     pub start: u32,
     /// Levels that must be left.
@@ -140,8 +139,8 @@ pub struct VariantInfo {
     pub cost_tick_spaces: u32,
     /// See [`Extra::cost_spaces`].
     pub cost_spaces: u32,
-    /// Index into `key_costs`, if `required` is not 0.
-    pub key_costs: u32,
+    /// Index into `keys` of what is charged while the frame is open, as far as it is unseen; 0: nothing.
+    pub keys: u32,
 }
 
 /// One entry of a list of choices; the first whose keys are all seen holds.
@@ -149,7 +148,7 @@ pub struct VariantInfo {
 #[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
 pub struct Choice {
     /// Keys that must be seen.
-    pub keys: u64,
+    pub keys: KeySet,
     /// The outcome.
     pub outcome: u32,
     /// 1 at the end of the list, else 0.
@@ -158,10 +157,11 @@ pub struct Choice {
 
 const _: () = assert!(size_of::<StateInfo>() == 16);
 const _: () = assert!(size_of::<Extra>() == 32);
-const _: () = assert!(size_of::<KeyInfo>() == 56);
+const _: () = assert!(size_of::<KeyInfo>() == 64);
+const _: () = assert!(size_of::<MemberCost>() == 12);
 const _: () = assert!(size_of::<SiteInfo>() == 16);
-const _: () = assert!(size_of::<VariantInfo>() == 40);
-const _: () = assert!(size_of::<Choice>() == 16);
+const _: () = assert!(size_of::<VariantInfo>() == 32);
+const _: () = assert!(size_of::<Choice>() == 24);
 
 /// An action in 32 bits: kind in the upper 3, two flags, and an index of 27 bits.
 ///

@@ -56,6 +56,15 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             s.choices.push(Choice { keys, outcome, last: u32::from(i + 1 == list.len()) });
         }
     }
+    let mut cost_starts = Vec::with_capacity(machine.key_costs.len());
+    for costs in &machine.key_costs {
+        cost_starts.push(s.key_costs.len() as u32);
+        let names = costs.tokens.len().max(costs.needs.len());
+        s.key_costs.extend((0..names).map(|name| {
+            let (tokens, spaces) = costs.tokens.get(name).copied().unwrap_or_default();
+            MemberCost { tokens, spaces, need: costs.needs.get(name).copied().unwrap_or_default().into() }
+        }));
+    }
     let none = Extra { chain_at: u32::MAX, ..Extra::zeroed() };
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
@@ -71,17 +80,16 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         });
         let keys = state.keys.map_or(0, |k| {
             keys.id(KeyInfo {
-                set: k.set,
                 required: k.required,
                 ahead: k.ahead,
-                costs: k.costs,
+                name: k.name.map_or(0, |name| u32::from(name) + 1),
+                costs: cost_starts[k.costs as usize],
                 written: k.written.0,
                 written_spaces: k.written.1,
                 rest: k.rest.0,
                 rest_spaces: k.rest.1,
                 closes: k.closes.checked_sub(1).map_or(0, |choice| choice_starts[choice as usize] + 1),
                 open_need: k.open_need.map_or(0, |need| u32::from(need) + 1),
-                padding: 0,
             })
         });
         let (chain_at, chain_to) = state.chain.unwrap_or((u32::MAX, 0));
@@ -111,16 +119,9 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         });
     }
     s.extras = extras.items;
-    s.keys = keys.items;
-    s.key_costs = machine
-        .key_costs
-        .iter()
-        .map(|c| KeyCosts { tokens: c.tokens.map(|t| t.0), spaces: c.tokens.map(|t| t.1), needs: c.needs })
-        .collect();
     for site in &machine.sites {
         let variants = s.variants.len() as u32;
         s.variants.extend(site.variants.iter().map(|v| VariantInfo {
-            required: v.required.0,
             start: v.start,
             depth: v.depth.into(),
             cost: v.cost.base,
@@ -128,7 +129,13 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             cost_per_tick: v.cost.per_tick,
             cost_tick_spaces: v.cost.tick_spaces,
             cost_spaces: v.cost.spaces,
-            key_costs: v.required.1,
+            keys: match v.required {
+                (KeySet::EMPTY, _) => 0,
+                (required, costs) => {
+                    let costs = cost_starts[costs as usize];
+                    keys.id(KeyInfo { required, costs, ..KeyInfo::zeroed() })
+                }
+            },
         }));
         let targets = s.lists.len() as u32;
         s.lists.extend_from_slice(&site.targets);
@@ -139,6 +146,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             target_count: site.targets.len() as u32,
         });
     }
+    s.keys = keys.items;
     let header = Header {
         vocabulary,
         start: machine.start,

@@ -105,7 +105,7 @@ fn is_usable(machine: &Machine, v: &Variant, state: &State) -> bool {
     let counts = |c: Cost| (c.at, c.per_tick, c.tick_spaces);
     v.depth.max(start.need.saturating_add(1)) <= state.need
         && counts(v.cost) == counts(state.cost)
-        && v.required.0 == 0
+        && v.required.0.is_empty()
         && start.keys.is_none()
         // The frame's own spaces are charged per level by whoever enters it.
         && spaces_at_start(start).saturating_add(v.cost.spaces) <= state.cost.spaces

@@ -71,7 +71,7 @@ impl Model {
             .c
             .stack
             .iter()
-            .map(|l| Level { seen: l.seen, site: l.site, count: l.count, cost: l.cost, padding: 0 })
+            .map(|l| Level { seen: l.seen, site: l.site, count: l.count, cost: l.cost, below: 0 })
             .collect();
         let slot = Slot {
             grammar,

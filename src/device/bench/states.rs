@@ -77,7 +77,7 @@ impl Place {
             site: l.site,
             count: l.count,
             cost: l.cost,
-            padding: 0,
+            below: 0,
         };
         let slot = Slot {
             state: at.state,

@@ -316,7 +316,7 @@ impl Host {
                 site: l.site,
                 count: l.count,
                 cost: l.cost,
-                padding: 0,
+                below: 0,
             }));
         }
         Ok((slot, levels))

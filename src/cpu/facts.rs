@@ -1,5 +1,8 @@
 //! What is worked out about a state when it is first visited: its row unfolded, and what kind it is.
 
+use std::sync::OnceLock;
+
+use super::classes::{Class, begins_wide_space};
 use super::program::View;
 use crate::automaton::string::{Sub, edges};
 use crate::table::layout::*;
@@ -26,9 +29,20 @@ pub(super) struct Facts {
     /// Whether most plain characters lead to a state closed under them, so that it is less work to find
     /// out which plain tokens are illegal.
     pub wide: bool,
-    /// The outcome left with, unread, by whatever the row does not list.
-    pub leaves_unread: Option<u32>,
+    classes: OnceLock<[ClassFact; Class::COUNT]>,
+    open: OnceLock<Option<u32>>,
 }
+
+/// What a class of characters does in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClassFact {
+    /// The action, as in rows; if the class is divided, that of most of its bytes.
+    pub word: u32,
+    /// Whether all characters of the class have this action. Of [`Class::Wide`] it is the one that ends the character.
+    pub uniform: bool,
+}
+
+const DEAD: ClassFact = ClassFact { word: 0, uniform: true };
 
 /// A copy of the automaton of string contents within a grammar, around one main state.
 ///
@@ -67,12 +81,195 @@ impl Facts {
             actions,
             string: None,
             wide: false,
-            leaves_unread: unread.then_some(default.index()),
+            classes: OnceLock::new(),
+            open: OnceLock::new(),
         };
         facts.string = string_states(v, state, &facts).map(Box::new);
         facts.wide = facts.string.is_none() && is_wide(v, &facts);
         facts
     }
+}
+
+impl Facts {
+    /// See [`View::class_fact`].
+    pub fn class(&self, v: &View<'_>, state: u32, class: Class) -> ClassFact {
+        let all = || Class::ALL.map(|class| class_fact(v, state, class));
+        self.classes.get_or_init(all)[class as usize]
+    }
+}
+
+/// Most states and sub-states that are looked at for one that is not open.
+const MAX_OPEN: usize = 96;
+
+impl Facts {
+    /// If plain characters lead from `state` to open states only, wherever tokens may end at any depth and no count
+    /// is looked at: the greatest bound of these, less what levels cost.
+    ///
+    /// So it is with patterns that may match anywhere. All plain tokens are legal then, though they lead to different states.
+    pub fn open(&self, v: &View<'_>, state: u32) -> Option<u32> {
+        *self.open.get_or_init(|| {
+            let (mains, bound) = open_states(v, state)?;
+            for &main in mains.iter().filter(|&&main| main != state) {
+                if v.row(main)[1] > super::program::NARROW {
+                    v.facts(main).open.get_or_init(|| Some(bound));
+                }
+            }
+            Some(bound)
+        })
+    }
+}
+
+/// The states between characters that plain characters lead to, and their greatest bound, if all are open.
+fn open_states(v: &View<'_>, state: u32) -> Option<(Vec<u32>, u32)> {
+    let mut reached = vec![(Sub::MAIN.0, state)];
+    let (mut bound, mut next) = (0, 0);
+    while let Some(&(sub, from)) = reached.get(next) {
+        next += 1;
+        let info = &v.states[from as usize];
+        let extra = v.extra(from);
+        let indents = info.flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) != 0;
+        let asks = extra.chain_to != 0 || extra.keys != 0 || extra.cost_at != 0 || extra.cost_spaces != 0;
+        if info.need != 0 || indents || asks || reached.len() > MAX_OPEN {
+            return None;
+        }
+        bound = bound.max(info.cost);
+        for &(lo, hi, to_sub) in edges(Sub(sub)).iter().filter(|e| e.0 != b'\\') {
+            for (word, ..) in pieces(v.row(from), lo, hi) {
+                let action = PackedAction(word);
+                let to = match action.kind() {
+                    ActionKind::Next => from + 1,
+                    ActionKind::Stay => action.index(),
+                    _ => return None,
+                };
+                if action.space() {
+                    return None;
+                }
+                if !reached.contains(&(to_sub, to)) {
+                    reached.push((to_sub, to));
+                }
+            }
+        }
+    }
+    Some((reached.iter().filter(|r| r.0 == Sub::MAIN.0).map(|r| r.1).collect(), bound))
+}
+
+/// Looks at the row of `state`.
+pub(super) fn class_fact(v: &View<'_>, state: u32, class: Class) -> ClassFact {
+    // At most as many actions as the largest class has bytes that begin its characters.
+    let mut found = [(0u32, 0u32); 51];
+    let mut n = 0;
+    let row = v.row(state);
+    for &(lo, hi) in class.bytes() {
+        for (word, lo, hi) in pieces(row, lo, hi) {
+            let count = u32::from(hi - lo) + 1;
+            match found[..n].iter_mut().find(|f| f.0 == word) {
+                Some(known) => known.1 += count,
+                None => {
+                    found[n] = (word, count);
+                    n += 1;
+                }
+            }
+        }
+    }
+    let most = found[..n].iter().max_by_key(|f| f.1).expect("no class is empty").0;
+    if class != Class::Wide {
+        return ClassFact { word: most, uniform: n == 1 };
+    }
+    let action = PackedAction(most);
+    match action.kind() {
+        ActionKind::Dead if n == 1 => DEAD,
+        ActionKind::Enter | ActionKind::Leave if n == 1 && !action.flag() => ClassFact { word: most, uniform: true },
+        _ => match whole_characters(v, state, false) {
+            Some(word) => ClassFact { word, uniform: true },
+            None => ClassFact { word: 0, uniform: false },
+        },
+    }
+}
+
+/// The bytes `lo..=hi` in pieces, each with the action that it has in a row.
+fn pieces(row: &[u32], lo: u8, hi: u8) -> impl Iterator<Item = (u32, u8, u8)> {
+    let mut from = Some(lo);
+    std::iter::from_fn(move || {
+        let start = from.filter(|&start| start <= hi)?;
+        let range = row[2..].chunks_exact(2).find(|r| r[0] >> 8 >= u32::from(start));
+        let (word, end) = match range {
+            Some(r) if r[0] & 0xff <= u32::from(start) => (r[1], (r[0] >> 8) as u8),
+            Some(r) => (row[0], (r[0] & 0xff) as u8 - 1),
+            None => (row[0], 255),
+        };
+        from = end.checked_add(1);
+        Some((word, start, end.min(hi)))
+    })
+}
+
+/// The first byte of some ranges that has an action.
+pub(super) fn first_over(row: &[u32], ranges: &[(u8, u8)], word: u32) -> Option<u8> {
+    ranges.iter().find_map(|&(lo, hi)| pieces(row, lo, hi).find(|piece| piece.0 == word).map(|piece| piece.1))
+}
+
+/// The action that ends every character of [`Class::Wide`] read from `home`, if they all do the same; `with_spaces`: every
+/// character beyond ASCII.
+pub(super) fn whole_characters(v: &View<'_>, home: u32, with_spaces: bool) -> Option<u32> {
+    /// A place within a character: its first bytes as far as they may become one that the class leaves out.
+    type Place = (u8, [u8; 2], u32);
+    let mut reached: Vec<Place> = vec![(Sub::MAIN.0, [0; 2], home)];
+    let mut next = 0;
+    let mut last = None;
+    while let Some(&(sub, begun, from)) = reached.get(next) {
+        next += 1;
+        let len = begun.iter().take_while(|&&b| b != 0).count();
+        let odd_if = |byte: u8| {
+            let mut bytes = [begun[0], begun[1], 0];
+            bytes[len] = byte;
+            !with_spaces && (len > 0 || sub == Sub::MAIN.0) && begins_wide_space(&bytes[..=len])
+        };
+        for &(lo, hi, to_sub) in edges(Sub(sub)).iter().filter(|e| e.0 >= 0x80) {
+            for (word, lo, hi) in pieces(v.row(from), lo, hi) {
+                // Those that may become one each by itself, and the others together.
+                let odd = (lo..=hi).filter(|&byte| odd_if(byte));
+                let other = (lo..=hi).find(|&byte| !odd_if(byte));
+                for (byte, is_odd) in odd.map(|byte| (byte, true)).chain(other.map(|byte| (byte, false))) {
+                    if is_odd && to_sub == Sub::MAIN.0 {
+                        continue;
+                    }
+                    let action = PackedAction(word);
+                    let to = match action.kind() {
+                        ActionKind::Next => from + 1,
+                        ActionKind::Stay => action.index(),
+                        _ => return None,
+                    };
+                    if action.space() || reached.len() > MAX_OPEN {
+                        return None;
+                    }
+                    if to_sub == Sub::MAIN.0 {
+                        let word = PackedAction::new(ActionKind::Stay, action.flag(), false, to).0;
+                        if *last.get_or_insert(word) != word {
+                            return None;
+                        }
+                        continue;
+                    }
+                    let mut begun = begun;
+                    if is_odd && len < 2 {
+                        begun[len] = byte;
+                    } else {
+                        begun = [0; 2];
+                    }
+                    let mut at = to;
+                    while at != 0 {
+                        let extra = v.extra(at);
+                        if action.flag() || extra.keys != 0 {
+                            return None;
+                        }
+                        if !reached.contains(&(to_sub, begun, at)) {
+                            reached.push((to_sub, begun, at));
+                        }
+                        at = extra.chain_to;
+                    }
+                }
+            }
+        }
+    }
+    last
 }
 
 fn unfolded(v: &View<'_>, state: u32, action: PackedAction) -> u32 {

@@ -23,11 +23,15 @@
 //! | [`Masker`] | scratch space and the memo | one thread |
 
 mod batch;
+mod class_fans;
+mod class_walk;
+mod classes;
 mod facts;
 mod head;
 mod masker;
 mod memo;
 mod program;
+mod recipe;
 pub mod sampler;
 mod sampler_adjust;
 mod sampler_list;
@@ -37,6 +41,7 @@ mod sink;
 mod state;
 mod strings;
 mod tables;
+mod thresholds;
 mod walk;
 
 pub use batch::{MaskRow, mask_rows};

@@ -14,13 +14,14 @@
 //! subtrees of such tokens as soon as it comes to a state that is closed under the slice, and takes tokens out as well as in.
 
 use super::class_fans::ClassFans;
-use super::classes::{Class, ClassTrie, class_of};
-use super::facts::first_over;
+use super::classes::{Class, ClassTrie, begins_wide_space, class_of};
+use super::facts::{ClassFact, first_over};
 use super::head::{Head, Levels};
 use super::program::View;
 use super::sink::{Adder, Sink};
 use super::tables::VocabTables;
 use super::walk::{MAX_DEPTH, Walk};
+use crate::automaton::string::{Sub, edges};
 use crate::table::layout::*;
 use crate::vocab::TokenTrie;
 
@@ -29,8 +30,48 @@ enum Step {
     Dead,
     /// All do what the example does.
     Alike,
-    /// Most do what this byte does; `None`: follow each by itself.
-    Divided(Option<u8>),
+    /// Most do what these bytes do, but for characters beyond ASCII that begin otherwise; with none, follow each by itself.
+    Divided(Most),
+}
+
+/// See [`Step::Divided`].
+#[derive(Clone, Copy, Default)]
+struct Most {
+    /// A character that does what most do; `len` bytes of it.
+    bytes: [u8; 4],
+    len: usize,
+    /// Of [`Class::Wide`]: [`super::facts::ClassFact::odd_leads`].
+    odd_leads: u64,
+}
+
+impl Most {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn one(byte: u8) -> Most {
+        Most { bytes: [byte, 0, 0, 0], len: 1, odd_leads: 0 }
+    }
+
+    /// The last character that begins with the first lead that is not odd.
+    fn wide(odd_leads: u64) -> Most {
+        let mut most = Most { odd_leads, ..Most::default() };
+        let Some(lead) = (0xc2..=0xf4u8).find(|&lead| odd_leads >> (lead - 0xc2) & 1 == 0) else {
+            return most;
+        };
+        let (mut sub, mut byte) = (Sub::MAIN, lead);
+        loop {
+            most.bytes[most.len] = byte;
+            most.len += 1;
+            let &(.., to) =
+                edges(sub).iter().find(|e| e.0 <= byte && byte <= e.1).expect("a valid character");
+            sub = Sub(to);
+            match edges(sub).last() {
+                Some(last) if sub != Sub::MAIN => byte = last.1,
+                _ => return most,
+            }
+        }
+    }
 }
 
 /// What a mask holds before the walk.
@@ -45,8 +86,7 @@ pub(super) enum Begun {
 }
 
 /// ASCII but control characters, the quote and the backslash.
-const PLAIN_ASCII: [u64; 4] =
-    [u64::MAX << 32 & !(1 << b'"'), u64::MAX & !(1 << (b'\\' - 64)), 0, 0];
+const PLAIN_ASCII: [u64; 4] = [u64::MAX << 32 & !(1 << b'"'), u64::MAX & !(1 << (b'\\' - 64)), 0, 0];
 
 /// A walk in progress.
 pub(super) struct ClassWalk<'w, 'p, 'o> {
@@ -94,7 +134,8 @@ impl ClassWalk<'_, '_, '_> {
         let (legal, lowest) = self.view.legal_below(self.levels, root);
         self.levels.lowest = self.levels.lowest.min(lowest);
         let others = std::array::from_fn(|i| legal[i] & !PLAIN_ASCII[i]);
-        let breaks = fan.classes().filter(|&child| trie.nodes()[child as usize].symbol == Class::Break.symbol());
+        let breaks =
+            fan.classes().filter(|&child| trie.nodes()[child as usize].symbol == Class::Break.symbol());
         for child in fan.over(others).chain(breaks) {
             self.nodes(trie, fans, child, trie.nodes()[child as usize].skip);
         }
@@ -235,8 +276,8 @@ impl ClassWalk<'_, '_, '_> {
             let fact = v.class_fact(at.state, class);
             let action = PackedAction(fact.word);
             if !fact.uniform {
-                let most = if moved || deep { None } else { self.most(&at, class, fact.word) };
-                return Step::Divided(most);
+                let helps = !moved && !deep;
+                return Step::Divided(if helps { self.most(&at, class, fact) } else { Most::default() });
             }
             match action.kind() {
                 ActionKind::Dead => return Step::Dead,
@@ -244,14 +285,13 @@ impl ClassWalk<'_, '_, '_> {
                     let starts = v.variants_of(action.index()).iter().map(|v| v.start);
                     let alike = |start| {
                         let fact = v.class_fact(start, class);
-                        let action = PackedAction(fact.word);
-                        let unread = matches!(
-                            action.kind(),
-                            ActionKind::Enter | ActionKind::Leave | ActionKind::Choose
-                        ) && !action.flag();
-                        fact.uniform && !unread
+                        fact.uniform && is_read(PackedAction(fact.word))
                     };
-                    return if starts.into_iter().all(alike) { Step::Alike } else { Step::Divided(None) };
+                    if starts.into_iter().all(alike) {
+                        return Step::Alike;
+                    }
+                    let helps = !moved && !deep;
+                    return Step::Divided(if helps { self.most(&at, class, fact) } else { Most::default() });
                 }
                 ActionKind::Leave if !action.flag() => {
                     let left = v.leave(self.levels, &mut at, action.index());
@@ -261,42 +301,42 @@ impl ClassWalk<'_, '_, '_> {
                     }
                     moved = true;
                 }
-                ActionKind::Choose if !action.flag() => return Step::Divided(None),
+                ActionKind::Choose if !action.flag() => return Step::Divided(Most::default()),
                 _ => return Step::Alike,
             }
         }
     }
 
-    /// A byte with the action that most of the class have, unless that is no help: it is dead, or depends on
-    /// what is entered or left to.
-    fn most(&self, head: &Head, class: Class, word: u32) -> Option<u8> {
+    /// A character that does what most of the class do, unless that is no help: it is dead, or depends on what is left to.
+    fn most(&self, head: &Head, class: Class, fact: ClassFact) -> Most {
         let v = self.view;
-        let action = PackedAction(word);
-        let helps = match action.kind() {
-            ActionKind::Dead => false,
-            ActionKind::Enter if !action.flag() => v.variants_of(action.index()).iter().all(|variant| {
-                let fact = v.class_fact(variant.start, class);
-                fact.uniform && matches!(PackedAction(fact.word).kind(), ActionKind::Next | ActionKind::Stay)
-            }),
-            ActionKind::Leave | ActionKind::Choose => action.flag(),
-            _ => true,
+        let action = PackedAction(fact.word);
+        if class == Class::Wide {
+            let helps = action.kind() == ActionKind::Stay;
+            return if helps { Most::wide(fact.odd_leads) } else { Most::default() };
+        }
+        let (state, word) = match action.kind() {
+            ActionKind::Dead => return Most::default(),
+            ActionKind::Enter if !action.flag() => {
+                let [only] = v.variants_of(action.index()) else { return Most::default() };
+                let inner = v.class_fact(only.start, class);
+                if !is_read(PackedAction(inner.word)) || PackedAction(inner.word).kind() == ActionKind::Dead {
+                    return Most::default();
+                }
+                // Those that are entered for alike, if not all are.
+                if fact.uniform { (only.start, inner.word) } else { (head.state, fact.word) }
+            }
+            _ if !is_read(action) => return Most::default(),
+            _ => (head.state, fact.word),
         };
-        (helps && class != Class::Wide).then(|| first_over(v.row(head.state), class.bytes(), word)).flatten()
+        first_over(v.row(state), class.bytes(), word).map_or(Most::default(), Most::one)
     }
 
     /// A node whose characters do different things.
-    fn divided(
-        &mut self,
-        trie: &ClassTrie,
-        fans: &ClassFans,
-        node: u32,
-        head: &Head,
-        most: Option<u8>,
-    ) {
+    fn divided(&mut self, trie: &ClassTrie, fans: &ClassFans, node: u32, head: &Head, most: Most) {
         let v = self.view;
-        let (reals, bytes) = trie.reals(node);
         let mut guess = *head;
-        let alive = most.is_some_and(|byte| v.read(self.levels, &mut guess, byte));
+        let alive = most.len > 0 && most.bytes().iter().all(|&byte| v.read(self.levels, &mut guess, byte));
         if alive {
             guess.used = self.levels.nodes.len() as u32;
             if !self.arrive(trie, fans, node, guess) {
@@ -306,23 +346,69 @@ impl ClassWalk<'_, '_, '_> {
         } else {
             self.dead(trie, node);
         }
-        let word = most.map(|byte| v.word(head.state, byte));
+        let guess = alive.then_some(guess);
+        let is_wide = class_of(trie.nodes()[node as usize].symbol) == Some(Class::Wide);
+        let usual = if alive && !is_wide { does(v, head, most.bytes[0]) } else { None };
+        let (reals, bytes) = trie.reals(node);
         let mut i = 0;
         while i < reals.len() {
             let byte = bytes[i];
             let n = bytes[i..].partition_point(|&b| b == byte);
-            let same = alive && word == Some(v.word(head.state, byte));
+            let same = match is_wide {
+                true => alive && most.odd_leads >> (byte - 0xc2) & 1 == 0,
+                false => usual.is_some() && does(v, head, byte) == usual,
+            };
             if !same {
                 let used = self.levels.nodes.len();
                 let mut truth = *head;
                 let living = v.read(self.levels, &mut truth, byte);
                 truth.used = self.levels.nodes.len() as u32;
+                let truth = living.then_some(truth);
                 for &real in &reals[i..i + n] {
-                    self.put_right(real, living.then_some(truth), alive.then_some(guess));
+                    match guess {
+                        Some(guess) if is_wide => self.put_wide_right(real, &[byte], truth, guess),
+                        _ => self.put_right(real, truth, guess),
+                    }
                 }
                 self.levels.nodes.truncate(used);
             }
             i += n;
+        }
+    }
+
+    /// [`ClassWalk::put_right`] for the characters of [`Class::Wide`] that begin with some bytes, which `node` has read; after
+    /// each, what holds is as from `guess`.
+    fn put_wide_right(&mut self, node: u32, begun: &[u8], truth: Option<Head>, guess: Head) {
+        let v = self.view;
+        let sub = begun.iter().try_fold(0, |sub, &byte| string_step(sub, byte));
+        let end = self.trie().nodes()[node as usize].skip;
+        let used = self.levels.nodes.len();
+        let mut child = node + 1;
+        while child < end {
+            let below = self.trie().nodes()[child as usize];
+            let to = sub.and_then(|sub| string_step(sub, below.byte));
+            let mut longer = [0; 4];
+            longer[..begun.len()].copy_from_slice(begun);
+            longer[begun.len()] = below.byte;
+            let longer = &longer[..=begun.len()];
+            let is_space = to == Some(0) && begins_wide_space(longer);
+            if let Some(to) = to.filter(|_| !is_space) {
+                let mut at = truth;
+                if let Some(head) = &mut at
+                    && !v.read(self.levels, head, below.byte)
+                {
+                    at = None;
+                }
+                if let Some(head) = &mut at {
+                    head.used = self.levels.nodes.len() as u32;
+                }
+                match to {
+                    0 => self.put_right(child, at, Some(guess)),
+                    _ => self.put_wide_right(child, longer, at, guess),
+                }
+                self.levels.nodes.truncate(used);
+            }
+            child = below.skip;
         }
     }
 
@@ -403,6 +489,16 @@ impl ClassWalk<'_, '_, '_> {
             self.levels.nodes.truncate(used);
         }
     }
+}
+
+/// Whether an action reads its byte, or is dead.
+fn is_read(action: PackedAction) -> bool {
+    !matches!(action.kind(), ActionKind::Enter | ActionKind::Leave | ActionKind::Choose) || action.flag()
+}
+
+/// A step of the automaton of string contents over a byte beyond ASCII.
+fn string_step(sub: u8, byte: u8) -> Option<u8> {
+    edges(Sub(sub)).iter().find(|e| byte >= 0x80 && e.0 <= byte && byte <= e.1).map(|e| e.2)
 }
 
 /// What a byte does at `head`, where that tells all: its action, and that of the frame that is entered unread.

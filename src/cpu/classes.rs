@@ -38,20 +38,31 @@ pub(super) enum Class {
     Wide,
 }
 
-/// White space beyond ASCII, which patterns single out with `\s` and `.`; it is spelled byte by byte.
-const WIDE_SPACES: [char; 19] = [
-    '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}', '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}',
-    '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{2028}', '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}',
-    '\u{feff}',
-];
-
-/// Whether bytes begin one of the characters that [`Class::Wide`] leaves out, or are one.
+/// Whether bytes begin white space beyond ASCII, or are such a character. Patterns single it out with `\s` and `.`, so
+/// that [`Class::Wide`] leaves it out; it is spelled byte by byte.
 pub(super) fn begins_wide_space(bytes: &[u8]) -> bool {
-    WIDE_SPACES.iter().any(|c| c.encode_utf8(&mut [0; 4]).as_bytes().starts_with(bytes))
+    match *bytes {
+        [0xc2 | 0xe1 | 0xe2 | 0xe3 | 0xef] => true,
+        [0xc2, 0xa0] | [0xe1, 0x9a] | [0xe2, 0x80 | 0x81] | [0xe3, 0x80] | [0xef, 0xbb] => true,
+        [0xe1, 0x9a, 0x80] | [0xe2, 0x81, 0x9f] | [0xe3, 0x80, 0x80] | [0xef, 0xbb, 0xbf] => true,
+        [0xe2, 0x80, last] => matches!(last, 0x80..=0x8a | 0xa8 | 0xa9 | 0xaf),
+        _ => false,
+    }
+}
+
+/// Whether a token is of plain characters, the last of which may be only begun.
+pub(super) fn is_begun_plain(bytes: &[u8]) -> bool {
+    let step = |sub: u8, byte: u8| {
+        let edge = edges(Sub(sub)).iter().find(|e| e.0 <= byte && byte <= e.1);
+        edge.filter(|_| byte != b'\\').map(|e| e.2)
+    };
+    bytes.iter().try_fold(Sub::MAIN.0, |sub, &byte| step(sub, byte)).is_some()
 }
 
 /// Beyond the slices: tokens of JSON's whitespace only.
 pub(super) const BLANK: u8 = 12;
+/// Beyond the slices: tokens that [`is_begun_plain`] accepts.
+pub(super) const BEGUN: u8 = 13;
 const _: () = assert!(SliceId::ALL.len() <= BLANK as usize);
 
 impl Class {
@@ -134,6 +145,8 @@ pub(super) struct ClassTrie {
     real_bytes: Vec<u8>,
     /// Tokens of whitespace only: (bytes, token), ascending.
     blanks: Vec<(u16, u32)>,
+    /// Tokens that [`is_begun_plain`] accepts.
+    begun: Box<[u32]>,
 }
 
 /// A node with at least so many tokens has a bitmap: setting a token takes about a nanosecond, adding a bitmap
@@ -244,6 +257,7 @@ impl ClassTrie {
             reals: Vec::with_capacity(g.reals.len()),
             real_bytes: Vec::with_capacity(g.reals.len()),
             blanks: Vec::new(),
+            begun: vec![0; width].into_boxed_slice(),
         };
         // (edge, node it became); an edge comes up a second time when its subtree is done.
         let below = |node: u32| {
@@ -291,12 +305,25 @@ impl ClassTrie {
         });
         t.real_starts.push(t.reals.len() as u32);
         let is_blank = |bytes: &[u8]| bytes.iter().all(|b| b" \t\n\r".contains(b));
-        let blank = |&token: &u32| vocab.bytes(token).filter(|bytes| is_blank(bytes)).map(|b| (b.len() as u16, token));
+        let blank = |&token: &u32| {
+            vocab.bytes(token).filter(|bytes| is_blank(bytes)).map(|b| (b.len() as u16, token))
+        };
         t.blanks = t.tokens.iter().filter_map(blank).collect();
         t.blanks.sort_unstable();
-        let of = |token: u32| vocab.slices().classes(token) | u16::from(blank(&token).is_some()) << BLANK;
+        let begun = |&&token: &&u32| vocab.bytes(token).is_some_and(is_begun_plain);
+        for &token in t.tokens.iter().filter(begun) {
+            t.begun[token as usize / 32] |= 1 << (token % 32);
+        }
+        let of: Vec<u16> = (0..vocab.len() as u32)
+            .map(|token| {
+                let begun = t.begun[token as usize / 32] >> (token % 32) & 1;
+                let others = u16::from(blank(&token).is_some()) << BLANK | (begun as u16) << BEGUN;
+                vocab.slices().classes(token) | others
+            })
+            .collect();
         for node in 0..end {
-            let common = |tokens: &[u32]| tokens.iter().fold(u16::MAX, |all, &token| all & of(token));
+            let common =
+                |tokens: &[u32]| tokens.iter().fold(u16::MAX, |all, &token| all & of[token as usize]);
             let (here, below) = (common(t.tokens_at(node)), common(t.tokens_under(node)));
             t.nodes[node as usize].own_slices = here;
             t.nodes[node as usize].slices = below;
@@ -332,6 +359,11 @@ impl ClassTrie {
     pub fn reals(&self, node: u32) -> (&[u32], &[u8]) {
         let range = self.real_starts[node as usize] as usize..self.real_starts[node as usize + 1] as usize;
         (&self.reals[range.clone()], &self.real_bytes[range])
+    }
+
+    /// Tokens of plain characters, the last of which may be only begun.
+    pub fn begun(&self) -> &[u32] {
+        &self.begun
     }
 
     /// Tokens of whitespace only: (bytes, token), the shortest first.
@@ -389,7 +421,8 @@ mod tests {
                 assert!(reals.is_empty());
                 continue;
             }
-            let mut below: Vec<u32> = reals.iter().flat_map(|&r| vocab.trie().tokens_under(r)).copied().collect();
+            let mut below: Vec<u32> =
+                reals.iter().flat_map(|&r| vocab.trie().tokens_under(r)).copied().collect();
             below.retain(|&t| symbols(vocab.bytes(t).unwrap()).starts_with(&path));
             below.sort_unstable();
             let mut want = under.to_vec();
@@ -403,9 +436,31 @@ mod tests {
     #[test]
     fn every_token_stands_at_its_symbols() {
         let texts: &[&[u8]] = &[
-            b"a", b"ab", b"ba", b"aB1", b"\t", b"\t\n ", b" x", "é".as_bytes(), "éa".as_bytes(), b"\xc3", b"a\xc3",
-            b"\xa9", b"\xa9a", b"\xe2\x80", b"\xe2\x80\xa8", b"\xe2\x80\xa7", b"\xf0\x9f", b"\xf0\x9f\x98\x80!",
-            b"\xff", b"\xc3\xff", b"\xc3\xc3\xa9", b"\"", b"\xed\xa0\x80", b"\xc2\xa0", b"\xc2\xa1",
+            b"a",
+            b"ab",
+            b"ba",
+            b"aB1",
+            b"\t",
+            b"\t\n ",
+            b" x",
+            "é".as_bytes(),
+            "éa".as_bytes(),
+            b"\xc3",
+            b"a\xc3",
+            b"\xa9",
+            b"\xa9a",
+            b"\xe2\x80",
+            b"\xe2\x80\xa8",
+            b"\xe2\x80\xa7",
+            b"\xf0\x9f",
+            b"\xf0\x9f\x98\x80!",
+            b"\xff",
+            b"\xc3\xff",
+            b"\xc3\xc3\xa9",
+            b"\"",
+            b"\xed\xa0\x80",
+            b"\xc2\xa0",
+            b"\xc2\xa1",
         ];
         check(&Vocabulary::from_tokens(texts.iter().map(|t| Some(t.to_vec())).collect()).unwrap());
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::class_walk::{Begun, ClassWalk, does, is_same};
-use super::classes::BLANK;
-use super::facts::whole_characters;
+use super::classes::{BEGUN, BLANK};
+use super::facts::is_wide;
 use super::head::{Head, Levels};
 use super::memo::{self, Memo};
 use super::program::{NARROW, Program, View};
@@ -107,8 +107,10 @@ impl Masker {
         if let Some(sub) = self.string(v, tables, root, sink) {
             return Base::String(sub);
         }
-        if self.plain(v, tables, root, sink)
-            || self.open(v, tables, root, sink)
+        if self.plain(v, tables, root, sink) {
+            return Base::Begun;
+        }
+        if self.open(v, tables, root, sink)
             || self.closed(v, tables, root, sink)
             || self.wide(v, tables, root, sink)
         {
@@ -279,7 +281,13 @@ impl Masker {
     }
 
     /// Begins a mask with the slice's tokens of up to `most` characters that may rest.
-    fn begin_with_lengths(&mut self, v: &View<'_>, slice: &Slice, most: u32, sink: &mut Sink<'_>) -> Vec<bool> {
+    fn begin_with_lengths(
+        &mut self,
+        v: &View<'_>,
+        slice: &Slice,
+        most: u32,
+        sink: &mut Sink<'_>,
+    ) -> Vec<bool> {
         let mut ok = vec![false; self.lengths.len()];
         let mut short = false;
         for (ok, head) in ok.iter_mut().zip(&self.lengths).skip(1) {
@@ -381,18 +389,26 @@ impl Masker {
             || !v.can_rest(&place)
             || !sink.comfortable(|| v.bound(&place))
             || !self.wide_leads_to(v, &root, &place, sink)
+            || !self.rests_within(v, &place, sink)
         {
             self.levels.nodes.truncate(used);
             return false;
         }
-        sink.begin(tables.vocab().slices().get(SliceId::PLAIN).bitmap(u32::MAX).words);
+        sink.begin(tables.classes().begun());
         let (exits, fans) = tables.half_plain();
         if let Some((trie, fans)) = exits.trie().zip(fans.as_ref()) {
             let visitor = &mut SuffixAdder { sink, exits, may_leave: |_| true };
             Walk { view: v, levels: &mut self.levels, trie, fans, heads: &mut self.heads, visitor }
                 .run(place);
         }
-        self.walk(v, tables, root, sink, Begun::Judged(plain), Some((place, byte)))
+        self.walk(v, tables, root, sink, Begun::Judged(BEGUN), Some((place, byte)))
+    }
+
+    /// Whether all characters beyond ASCII do the same, and tokens may end within them.
+    fn rests_within(&self, v: &View<'_>, head: &Head, sink: &mut Sink<'_>) -> bool {
+        let whole = v.facts(head.state).whole(v, head.state);
+        let bound = whole.and_then(|whole| whole.rests);
+        bound.is_some_and(|bound| sink.comfortable(|| head.cost.saturating_add(bound.into())))
     }
 
     /// Whether every character beyond ASCII leads from `root` to `place`.
@@ -406,7 +422,7 @@ impl Masker {
                 (0xc2..=0xf4).all(|byte| v.word(root.state, byte) == lead)
                     && starts.into_iter().all(|s| v.states[s as usize].slices & 1 != 0)
             }
-            _ => whole_characters(v, root.state, true).is_some(),
+            _ => self.rests_within(v, root, sink),
         };
         let mut there = *root;
         let used = self.levels.nodes.len();
@@ -459,7 +475,7 @@ impl Masker {
 
     /// A state where nearly all plain tokens are legal: those less what dies, and a walk of the others.
     fn wide(&mut self, v: &View<'_>, tables: &VocabTables, root: Head, sink: &mut Sink<'_>) -> bool {
-        if !v.facts(root.state).wide || self.indented(v, &root) {
+        if self.indented(v, &root) || !is_wide(v, root.state) {
             return false;
         }
         let plain = tables.vocab().slices().get(SliceId::PLAIN);

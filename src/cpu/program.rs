@@ -171,7 +171,11 @@ impl<'a> View<'a> {
     /// What a class of characters does in a state.
     pub fn class_fact(&self, state: u32, class: Class) -> ClassFact {
         let row = self.row(state);
-        if row[1] > NARROW { self.facts(state).class(self, state, class) } else { class_fact(self, state, class) }
+        if row[1] > NARROW {
+            self.facts(state).class(self, state, class)
+        } else {
+            class_fact(self, state, class)
+        }
     }
 
     #[inline]
@@ -485,7 +489,7 @@ impl<'a> View<'a> {
 }
 
 /// Rows of at most so many ranges are searched; longer ones are unfolded when they are first read.
-pub(super) const NARROW: u32 = 4;
+pub(super) const NARROW: u32 = 6;
 
 /// The bytes that a row lists and does not refuse, but for those it treats as it treats the rest.
 fn listed(row: &[u32]) -> [u64; 4] {

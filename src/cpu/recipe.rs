@@ -6,6 +6,9 @@ use crate::vocab::SliceId;
 /// A recipe lists at most this many tokens; a mask that needs more is kept as it is.
 const MAX_LISTED: usize = 4096;
 
+/// With at most so many, no better base is looked for: they take less time than the copy.
+const FEW: usize = 512;
+
 /// How a mask is made.
 #[derive(Debug)]
 pub(super) struct Recipe {
@@ -25,6 +28,10 @@ pub(super) enum Base {
     String(u8),
     /// All plain tokens.
     Plain,
+    /// All tokens of plain characters, the last of which may be only begun.
+    Begun,
+    /// All tokens of digits.
+    Digits,
     /// Nothing; the list is not of tokens but all words of the mask.
     Own,
 }
@@ -34,6 +41,8 @@ impl Base {
         match self {
             Base::String(sub) => Some(&tables.string(sub).inside),
             Base::Plain => Some(tables.vocab().slices().get(SliceId::PLAIN).bitmap(u32::MAX).words),
+            Base::Begun => Some(tables.classes().begun()),
+            Base::Digits => Some(tables.vocab().slices().get(SliceId::DIGITS).bitmap(u32::MAX).words),
             Base::Empty | Base::Own => None,
         }
     }
@@ -42,9 +51,19 @@ impl Base {
 impl Recipe {
     /// The recipe of a mask, which may resemble `base`.
     pub fn of(mask: &[u32], base: Base, tables: &VocabTables, most: Option<u64>) -> Recipe {
-        let others = [base, Base::Empty, Base::Plain];
-        let listed = others.into_iter().find_map(|base| Some((base, differences(mask, base.words(tables))?)));
-        let (base, tokens) = listed.unwrap_or_else(|| (Base::Own, mask.to_vec()));
+        let differing = |base: Base| Some((base, differences(mask, base.words(tables))?));
+        let mut best = differing(base);
+        for other in [Base::Empty, Base::Digits, Base::Begun] {
+            if best.as_ref().is_some_and(|best| best.1.len() <= FEW) {
+                break;
+            }
+            if let Some(found) = differing(other)
+                && best.as_ref().is_none_or(|best| found.1.len() < best.1.len())
+            {
+                best = Some(found);
+            }
+        }
+        let (base, tokens) = best.unwrap_or_else(|| (Base::Own, mask.to_vec()));
         Recipe { base, tokens: tokens.into_boxed_slice(), most }
     }
 
@@ -99,16 +118,17 @@ mod tests {
 
     #[test]
     fn any_mask_is_made_again() {
-        let tokens = (0..9000u32).map(|i| Some(format!("{i}").into_bytes())).collect();
+        let tokens = (0..9000u32).map(|i| Some(format!("a{i}").into_bytes())).collect();
         let tables = VocabTables::new(Arc::new(Vocabulary::from_tokens(tokens).unwrap()));
         let words = 9000usize.div_ceil(32);
         let plain = Base::Plain.words(&tables).unwrap().to_vec();
         let few: Vec<u32> = (0..words as u32).map(|i| u32::from(i % 7 == 0) << (i % 32)).collect();
         let without: Vec<u32> = plain.iter().zip(&few).map(|(p, f)| p & !f).collect();
         let half: Vec<u32> = (0..words).map(|i| if i < 280 { 0x5555_5555 } else { 0 }).collect();
-        let wants = [(vec![0; words], Base::Empty), (few, Base::Empty), (without, Base::Plain), (half, Base::Own)];
+        let wants =
+            [(vec![0; words], Base::Empty), (few, Base::Empty), (without, Base::Begun), (half, Base::Own)];
         for (mask, base) in wants {
-            for like in [Base::Empty, Base::Plain, Base::String(0)] {
+            for like in [Base::Empty, Base::Plain, Base::String(0), Base::Begun] {
                 let recipe = Recipe::of(&mask, like, &tables, None);
                 assert!(recipe.base == base || recipe.base == like, "{like:?}: {:?}", recipe.base);
                 let mut out = vec![7; words];

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::class_fans::ClassFans;
-use super::classes::ClassTrie;
+use super::classes::{ClassTrie, is_begun_plain};
 use super::strings::{Exits, StringTable};
 use super::walk::Fans;
 use crate::table::string_tokens::{SUBS, StringContents};
@@ -21,7 +21,7 @@ pub struct VocabTables {
     strings: [OnceLock<StringTable>; SUBS],
     fans: OnceLock<Fans>,
     classes: OnceLock<(ClassTrie, ClassFans)>,
-    /// Tokens that begin with plain characters and are not plain.
+    /// Tokens that begin with plain characters and go on otherwise.
     half_plain: OnceLock<(Exits, Option<Fans>)>,
     /// Most levels that a token can open.
     opens: OnceLock<u32>,
@@ -55,7 +55,7 @@ impl VocabTables {
                 self.exit_fans(sub, trie);
             }
         }
-        for &id in &SliceId::ALL[..FLAGGED] {
+        for &id in SliceId::ALL[..FLAGGED].iter().chain([&SliceId::DIGITS]) {
             self.timed(|| self.vocab.slices().get(id));
         }
         self.fans();
@@ -116,14 +116,15 @@ impl VocabTables {
         })
     }
 
-    /// Tokens that begin with plain characters and are not plain, by what follows these, and the fans of that.
+    /// Tokens that begin with plain characters and go on otherwise, by what follows these, and the fans of that. Those
+    /// that only end within a character are not among them.
     pub(super) fn half_plain(&self) -> &(Exits, Option<Fans>) {
         self.half_plain.get_or_init(|| {
             self.timed(|| {
                 let ids = (0..self.vocab.len() as u32).filter_map(|id| Some((id, self.vocab.bytes(id)?)));
                 let split = ids.filter_map(|(id, bytes)| {
                     let (chars, len) = plain_prefix(bytes);
-                    (chars > 0 && len < bytes.len()).then(|| (&bytes[len..], chars, id))
+                    (chars > 0 && !is_begun_plain(bytes)).then(|| (&bytes[len..], chars, id))
                 });
                 let exits = Exits::new(split.collect());
                 let fans = exits.trie().map(Fans::new);

@@ -41,11 +41,13 @@ impl Counts {
     pub fn of(g: &Grammar) -> Option<Counts> {
         let (states, extras, rows) = (g.states(), g.extras(), g.rows());
         let (sites, variants, lists) = (g.sites(), g.variants(), g.lists());
-        let some = extras.iter().any(|e| e.chain_to != 0 || e.cost_at != 0) || variants.iter().any(|v| v.cost_at != 0);
+        let some = extras.iter().any(|e| e.chain_to != 0 || e.cost_at != 0)
+            || variants.iter().any(|v| v.cost_at != 0);
         if !some {
             return None;
         }
-        let targets = |site: &SiteInfo| lists[site.targets as usize..][..site.target_count as usize].iter().copied();
+        let targets =
+            |site: &SiteInfo| lists[site.targets as usize..][..site.target_count as usize].iter().copied();
         let mut parents: Vec<u32> = (0..states.len() as u32).collect();
         let mut join = |a: u32, b: u32| {
             if b != 0 {
@@ -62,7 +64,9 @@ impl Counts {
                 match action.kind() {
                     ActionKind::Next => join(state, state + 1),
                     ActionKind::Stay => join(state, action.index()),
-                    ActionKind::Enter => targets(&sites[action.index() as usize]).for_each(|t| join(state, t)),
+                    ActionKind::Enter => {
+                        targets(&sites[action.index() as usize]).for_each(|t| join(state, t))
+                    }
                     _ => {}
                 }
             }
@@ -86,7 +90,8 @@ impl Counts {
             here.exact_below = here.exact_below.max(extra.cost_at);
         }
         for site in sites {
-            let at = variants[site.variants as usize..][..site.variant_count as usize].iter().map(|v| v.cost_at);
+            let at =
+                variants[site.variants as usize..][..site.variant_count as usize].iter().map(|v| v.cost_at);
             let exact_below = at.max().unwrap_or(0);
             for target in targets(site).filter(|&t| t != 0) {
                 let here = &mut thresholds[frame[target as usize] as usize];

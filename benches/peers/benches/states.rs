@@ -18,7 +18,11 @@ fn states() -> Vec<(&'static str, Value, &'static str)> {
     let names: Vec<String> = (0..5000).map(|i| format!("value number {i}")).collect();
     vec![
         ("start", one(json!({})), ""),
-        ("after a value", json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "additionalProperties": false}), "{\"a\": \"x\""),
+        (
+            "after a value",
+            json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "additionalProperties": false}),
+            "{\"a\": \"x\"",
+        ),
         ("start of any value", one(json!({})), "{\"a\":"),
         ("number", one(json!({"type": "number"})), "{\"a\": 1"),
         ("string", one(json!({"type": "string"})), "{\"a\": \"x"),
@@ -31,7 +35,11 @@ fn states() -> Vec<(&'static str, Value, &'static str)> {
         ("unanchored", one(json!({"type": "string", "pattern": "foo[0-9]"})), "{\"a\": \"x"),
         ("not a space", one(json!({"type": "string", "pattern": "^\\S+$"})), "{\"a\": \"x"),
         ("start of an open key", json!({"type": "object", "properties": {"name": {}, "version": {}}}), "{\""),
-        ("500 optional properties", json!({"type": "object", "properties": optional, "additionalProperties": false}), "{\""),
+        (
+            "500 optional properties",
+            json!({"type": "object", "properties": optional, "additionalProperties": false}),
+            "{\"",
+        ),
         ("enum of 5,000", one(json!({"enum": names})), "{\"a\": \"value"),
     ]
 }
@@ -111,7 +119,9 @@ fn steps(c: &mut Criterion) {
     // Rows are at different places: row i has read i tokens more.
     let mut at: Vec<usize> = tokens.iter().enumerate().map(|(i, t)| i % t.len()).collect();
     for i in 0..ROWS {
-        tokens[i][..at[i]].iter().for_each(|&t| assert!(states[i].advance(&programs[i], &engines.vocab, t, None)));
+        tokens[i][..at[i]]
+            .iter()
+            .for_each(|&t| assert!(states[i].advance(&programs[i], &engines.vocab, t, None)));
     }
     group.bench_function("warpgrammar", |b| {
         b.iter(|| {

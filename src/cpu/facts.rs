@@ -281,7 +281,7 @@ pub(super) fn whole_characters(v: &View<'_>, home: u32, leads: (u8, u8), with_sp
             }
             for (word, lo, hi) in pieces(v.row(from), lo, hi) {
                 // Those that may become one that is left out each by itself, and the others together.
-                let odd = if may_be_odd { lo..=hi } else { 1..=0 }.filter(|&byte| odd_if(byte));
+                let odd = (lo..=hi).filter(|&byte| odd_if(byte));
                 let other = (lo..=hi).find(|&byte| !odd_if(byte));
                 for (byte, is_odd) in odd.map(|byte| (byte, true)).chain(other.map(|byte| (byte, false))) {
                     if is_odd && to_sub == Sub::MAIN.0 {

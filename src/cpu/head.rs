@@ -57,11 +57,13 @@ pub(super) struct Levels {
     pub asked: u64,
     /// Whether a variant was passed over since then because too few tokens are left.
     pub narrowed: bool,
+    /// Fewest levels that were open since then: those above were looked at.
+    pub lowest: u32,
 }
 
 impl Default for Levels {
     fn default() -> Self {
-        Levels { nodes: Vec::new(), left: u64::MAX, asked: 0, narrowed: false }
+        Levels { nodes: Vec::new(), left: u64::MAX, asked: 0, narrowed: false, lowest: 0 }
     }
 }
 
@@ -71,6 +73,7 @@ impl Levels {
         self.left = budget.map_or(u64::MAX, |budget| budget.saturating_sub(1));
         self.asked = 0;
         self.narrowed = false;
+        self.lowest = u32::MAX;
     }
 
     /// Opens a level above `head`.

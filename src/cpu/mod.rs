@@ -9,11 +9,16 @@
 //!
 //! | state | mask |
 //! |---|---|
-//! | seen lately | from `memo`: a static bitmap and a list of tokens |
+//! | seen lately | from `memo`: a static bitmap and the tokens in which the mask differs from it |
 //! | contents of a string, free or limited in length | a static bitmap (`strings`) and the suffixes after the quote |
-//! | closed under a slice ([`crate::vocab::slices`]) | the slice's bitmap, and a walk of the tokens outside it |
-//! | nearly every character leads to a state closed under plain characters | that bitmap, minus what dies |
-//! | anything else | a pruned walk of the vocabulary's trie |
+//! | plain characters lead to one place closed under them, but for a few perhaps | a static bitmap, the suffixes after plain characters, and the few |
+//! | plain characters lead to states only where any of them may follow | a static bitmap, and a walk of the other tokens |
+//! | closed under a slice ([`crate::vocab::slices`]) | the slice's bitmap, and a walk of the other tokens |
+//! | anything else | a walk (`class_walk`); where whitespace is optional, but for tokens of nothing else |
+//!
+//! The walk goes by classes of characters (`classes`): automata seldom tell one lower-case letter from another, and all
+//! tokens that spell the same classes share a node. Where a class is divided, the walk goes on as most of its characters do, and
+//! then puts right what differs in the trie of bytes (`walk`).
 //!
 //! | item | what it is | shared by |
 //! |---|---|---|
@@ -23,11 +28,15 @@
 //! | [`Masker`] | scratch space and the memo | one thread |
 
 mod batch;
+mod class_fans;
+mod class_walk;
+mod classes;
 mod facts;
 mod head;
 mod masker;
 mod memo;
 mod program;
+mod recipe;
 pub mod sampler;
 mod sampler_adjust;
 mod sampler_list;
@@ -37,6 +46,7 @@ mod sink;
 mod state;
 mod strings;
 mod tables;
+mod thresholds;
 mod walk;
 
 pub use batch::{MaskRow, mask_rows};

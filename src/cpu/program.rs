@@ -3,12 +3,13 @@
 //! Making one costs an allocation of 16 bytes a state and nothing else: rows are unfolded when a text
 //! first gets there.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::facts::{Facts, SIMPLE};
+use super::classes::Class;
+use super::facts::{ClassFact, Facts, SIMPLE, class_fact};
 use super::head::{Head, Levels};
-use super::memo::Thresholds;
+use super::thresholds::Counts;
 use crate::table::Grammar;
 use crate::table::layout::*;
 
@@ -18,26 +19,26 @@ pub struct Program {
     /// Unlike any other program's in this process.
     id: u64,
     facts: Box<[OnceLock<Box<Facts>>]>,
-    pub(super) state_thresholds: Box<[OnceLock<Thresholds>]>,
-    pub(super) site_thresholds: Box<[OnceLock<Thresholds>]>,
-    /// Whether any count is ever looked at.
-    counts: bool,
+    /// `None` if no count is ever looked at.
+    counts: Option<Counts>,
+    /// Per state, most levels that any mask there has looked at; 255: any number.
+    looked_at: Box<[AtomicU8]>,
+    /// Greatest need of a state that has one, and of what is entered.
+    max_need: u32,
 }
 
 impl Program {
     /// Takes a grammar over.
     pub fn new(grammar: Arc<Grammar>) -> Program {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (states, sites) = (grammar.states().len(), grammar.sites().len());
-        let counts = grammar.extras().iter().any(|e| e.chain_to != 0 || e.cost_at != 0)
-            || grammar.variants().iter().any(|v| v.cost_at != 0);
-        let thresholds = |n: usize| (0..if counts { n } else { 0 }).map(|_| OnceLock::new()).collect();
+        let needs = grammar.states().iter().map(|s| s.need).filter(|&need| need != u8::MAX);
+        let depths = grammar.variants().iter().map(|v| v.depth);
         Program {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            facts: (0..states).map(|_| OnceLock::new()).collect(),
-            state_thresholds: thresholds(states),
-            site_thresholds: thresholds(sites),
-            counts,
+            facts: grammar.states().iter().map(|_| OnceLock::new()).collect(),
+            counts: Counts::of(&grammar),
+            looked_at: grammar.states().iter().map(|_| AtomicU8::new(0)).collect(),
+            max_need: needs.map(u32::from).chain(depths).max().unwrap_or(0),
             grammar,
         }
     }
@@ -51,8 +52,26 @@ impl Program {
         self.id
     }
 
-    pub(super) fn counts(&self) -> bool {
-        self.counts
+    pub(super) fn counts(&self) -> Option<&Counts> {
+        self.counts.as_ref()
+    }
+
+    /// Most levels that any mask of a state has looked at so far.
+    pub(super) fn looked_at(&self, state: u32) -> u32 {
+        match self.looked_at[state as usize].load(Ordering::Relaxed) {
+            u8::MAX => u32::MAX,
+            levels => levels.into(),
+        }
+    }
+
+    /// Notes that a mask of a state has looked at so many levels.
+    pub(super) fn look_at(&self, state: u32, levels: u32) {
+        self.looked_at[state as usize].fetch_max(levels.try_into().unwrap_or(u8::MAX), Ordering::Relaxed);
+    }
+
+    /// No state needs more further levels, unless none are enough.
+    pub(super) fn max_need(&self) -> u32 {
+        self.max_need
     }
 
     /// The sections of the tables, looked up once.
@@ -80,8 +99,8 @@ impl Program {
     /// Bytes on the heap beside the grammar's own, with whatever has been unfolded so far.
     pub fn heap_bytes(&self) -> usize {
         size_of_val(&*self.facts)
-            + size_of_val(&*self.state_thresholds)
-            + size_of_val(&*self.site_thresholds)
+            + size_of_val(&*self.looked_at)
+            + self.counts.as_ref().map_or(0, Counts::heap_bytes)
             + self.facts.iter().filter(|f| f.get().is_some()).count() * size_of::<Facts>()
     }
 }
@@ -117,6 +136,48 @@ impl<'a> View<'a> {
         self.program.facts[state as usize].get_or_init(|| Box::new(Facts::new(self, state)))
     }
 
+    /// The row of a state: a default, the number of ranges, the ranges.
+    #[inline]
+    pub fn row(&self, state: u32) -> &'a [u32] {
+        let row = &self.rows[self.states[state as usize].row as usize..];
+        &row[..2 + 2 * row[1] as usize]
+    }
+
+    /// What a byte does in a state, as [`Facts::actions`] has it.
+    #[inline]
+    pub fn word(&self, state: u32, byte: u8) -> u32 {
+        match self.program.facts[state as usize].get() {
+            Some(facts) => facts.actions[byte as usize],
+            None => self.look_up(state, byte),
+        }
+    }
+
+    fn look_up(&self, state: u32, byte: u8) -> u32 {
+        let row = self.row(state);
+        if row[1] > NARROW {
+            return self.facts(state).actions[byte as usize];
+        }
+        let range = row[2..].chunks_exact(2).find(|r| u32::from(byte) <= r[0] >> 8);
+        let word = range.filter(|r| r[0] & 0xff <= u32::from(byte)).map_or(row[0], |r| r[1]);
+        let action = PackedAction(word);
+        match action.kind() {
+            ActionKind::Ahead => {
+                PackedAction::new(ActionKind::Stay, action.flag(), action.space(), action.target(state)).0
+            }
+            _ => word,
+        }
+    }
+
+    /// What a class of characters does in a state.
+    pub fn class_fact(&self, state: u32, class: Class) -> ClassFact {
+        let row = self.row(state);
+        if row[1] > NARROW {
+            self.facts(state).class(self, state, class)
+        } else {
+            class_fact(self, state, class)
+        }
+    }
+
     #[inline]
     pub fn extra(&self, state: u32) -> &'a Extra {
         &self.extras[self.states[state as usize].extra as usize]
@@ -134,7 +195,7 @@ impl<'a> View<'a> {
             h.spaces += 1;
             return byte == b' ';
         }
-        let word = self.facts(h.state).actions[byte as usize];
+        let word = self.word(h.state, byte);
         if word >> 29 == SIMPLE {
             h.state = word & MAX_INDEX;
             h.spaces = 0;
@@ -157,7 +218,9 @@ impl<'a> View<'a> {
                     } else {
                         self.choose(index, h.seen)
                     };
-                    if !outcome.is_some_and(|o| self.leave(levels, h, o)) {
+                    let left = outcome.is_some_and(|o| self.leave(levels, h, o));
+                    levels.lowest = levels.lowest.min(h.depth);
+                    if !left {
                         return false;
                     }
                     if action.flag() {
@@ -177,7 +240,7 @@ impl<'a> View<'a> {
                     return self.arrive(h, index);
                 }
             }
-            action = PackedAction(self.facts(h.state).actions[byte as usize]);
+            action = PackedAction(self.word(h.state, byte));
         }
     }
 
@@ -274,7 +337,7 @@ impl<'a> View<'a> {
         h.seen = KeySet::EMPTY;
         self.arrive(h, v.start)
             && unread.is_none_or(|byte| {
-                let action = PackedAction(self.facts(h.state).actions[byte as usize]);
+                let action = PackedAction(self.word(h.state, byte));
                 self.act(levels, h, byte, action)
             })
     }
@@ -352,6 +415,13 @@ impl<'a> View<'a> {
         bound.saturating_add(h.cost)
     }
 
+    /// Whether a state is closed under a slice, and no threshold is within so many characters.
+    pub fn is_closed(&self, h: &Head, slice: u8, longest: u32) -> bool {
+        let extra = self.extra(h.state);
+        self.states[h.state as usize].slices >> slice & 1 != 0
+            && (extra.chain_to == 0 || h.count.saturating_add(longest) < extra.chain_at)
+    }
+
     /// Whether a token may end here: the depth left is enough to finish.
     #[inline]
     pub fn can_rest(&self, h: &Head) -> bool {
@@ -361,38 +431,80 @@ impl<'a> View<'a> {
 
     /// Whether the text is complete.
     pub fn is_complete(&self, levels: &Levels, h: &Head) -> bool {
+        self.completes(levels, h).0
+    }
+
+    /// The same, and how many levels are left open by those that had to be looked at.
+    pub fn completes(&self, levels: &Levels, h: &Head) -> (bool, u32) {
         let mut h = *h;
         loop {
             let s = &self.states[h.state as usize];
             if s.flags & StateInfo::ACCEPTING != 0 {
-                return h.depth == 0;
+                return (h.depth == 0, h.depth);
             }
             // A number ends where the text does.
             let default = PackedAction(self.rows[s.row as usize]);
             let ends = default.kind() == ActionKind::Leave && !default.flag();
             if !ends || !self.leave(levels, &mut h, default.index()) {
-                return false;
+                return (false, h.depth);
             }
         }
     }
 
     /// The bytes that may be legal next: a superset that is rarely larger than the truth.
     pub fn legal(&self, levels: &Levels, h: &Head) -> [u64; 4] {
+        self.legal_below(levels, h).0
+    }
+
+    /// The same, and how many levels are left open by those that had to be looked at.
+    pub fn legal_below(&self, levels: &Levels, h: &Head) -> ([u64; 4], u32) {
         let mut h = *h;
         let mut legal = [0; 4];
         if self.indent != 0 && self.missing_spaces(&h) > 0 {
             legal[0] |= 1 << b' ';
-            return legal;
+            return (legal, h.depth);
         }
         loop {
-            let facts = self.facts(h.state);
-            let Some(outcome) = facts.leaves_unread else {
-                return std::array::from_fn(|i| legal[i] | facts.legal[i]);
-            };
-            legal = std::array::from_fn(|i| legal[i] | facts.read[i]);
-            if !self.leave(levels, &mut h, outcome) {
-                return legal;
+            let row = self.row(h.state);
+            let default = PackedAction(row[0]);
+            let unread = default.kind() == ActionKind::Leave && !default.flag();
+            if !unread {
+                let here = if row[1] > NARROW { self.facts(h.state).legal } else { living(row) };
+                return (std::array::from_fn(|i| legal[i] | here[i]), h.depth);
+            }
+            let here = if row[1] > NARROW { self.facts(h.state).read } else { listed(row) };
+            legal = std::array::from_fn(|i| legal[i] | here[i]);
+            if !self.leave(levels, &mut h, default.index()) {
+                return (legal, h.depth);
             }
         }
     }
+}
+
+/// Rows of at most so many ranges are searched; longer ones are unfolded when they are first read.
+pub(super) const NARROW: u32 = 6;
+
+/// The bytes that a row lists and does not refuse, but for those it treats as it treats the rest.
+fn listed(row: &[u32]) -> [u64; 4] {
+    let mut bytes = [0; 4];
+    for r in row[2..].chunks_exact(2) {
+        if PackedAction(r[1]).kind() != ActionKind::Dead && r[1] != row[0] {
+            ((r[0] & 0xff)..=(r[0] >> 8)).for_each(|b| bytes[b as usize / 64] |= 1 << (b % 64));
+        }
+    }
+    bytes
+}
+
+/// The bytes that a row does not refuse.
+fn living(row: &[u32]) -> [u64; 4] {
+    if PackedAction(row[0]).kind() == ActionKind::Dead {
+        return listed(row);
+    }
+    let mut bytes = [u64::MAX; 4];
+    for r in row[2..].chunks_exact(2) {
+        if PackedAction(r[1]).kind() == ActionKind::Dead {
+            ((r[0] & 0xff)..=(r[0] >> 8)).for_each(|b| bytes[b as usize / 64] &= !(1 << (b % 64)));
+        }
+    }
+    bytes
 }

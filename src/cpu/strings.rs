@@ -24,7 +24,8 @@ pub(super) struct StringTable {
     pub(super) max_ticks: u32,
 }
 
-/// Tokens that close a string, by what follows the quote.
+/// Tokens that close a string, by what follows the quote; or tokens that begin with plain characters and go on
+/// otherwise, by what follows these.
 pub(super) struct Exits {
     /// A vocabulary of suffixes; its ids number them. `None` if every suffix is empty.
     suffixes: Option<Vocabulary>,
@@ -79,7 +80,8 @@ impl StringTable {
 }
 
 impl Exits {
-    fn new(mut entries: Vec<(&[u8], u16, u32)>) -> Exits {
+    /// From (suffix, characters before it, token).
+    pub(super) fn new(mut entries: Vec<(&[u8], u16, u32)>) -> Exits {
         entries.sort_unstable();
         let mut ids: FxHashMap<&[u8], u32> = FxHashMap::default();
         let mut suffixes: Vec<Option<Vec<u8>>> = Vec::new();

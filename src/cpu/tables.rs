@@ -4,10 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::strings::StringTable;
+use super::class_fans::ClassFans;
+use super::classes::{ClassTrie, is_begun_plain};
+use super::strings::{Exits, StringTable};
 use super::walk::Fans;
 use crate::table::string_tokens::{SUBS, StringContents};
 use crate::vocab::{SliceId, TokenTrie, Vocabulary};
+
+/// The slices that states can be closed under, see [`crate::table::layout::StateInfo::slices`].
+const FLAGGED: usize = u8::BITS as usize;
 
 /// A vocabulary with its tables for masks. Share it in an [`Arc`].
 pub struct VocabTables {
@@ -15,7 +20,11 @@ pub struct VocabTables {
     contents: StringContents,
     strings: [OnceLock<StringTable>; SUBS],
     fans: OnceLock<Fans>,
-    rest_fans: [OnceLock<Fans>; SliceId::ALL.len()],
+    classes: OnceLock<(ClassTrie, ClassFans)>,
+    /// Tokens that begin with plain characters and go on otherwise.
+    half_plain: OnceLock<(Exits, Option<Fans>)>,
+    /// Most levels that a token can open.
+    opens: OnceLock<u32>,
     exit_fans: [OnceLock<Fans>; SUBS],
     built: AtomicU64,
 }
@@ -28,7 +37,9 @@ impl VocabTables {
             contents: StringContents::new(),
             strings: Default::default(),
             fans: OnceLock::new(),
-            rest_fans: Default::default(),
+            classes: OnceLock::new(),
+            half_plain: OnceLock::new(),
+            opens: OnceLock::new(),
             exit_fans: Default::default(),
             built: AtomicU64::new(0),
         }
@@ -39,8 +50,18 @@ impl VocabTables {
         for sub in 0..SUBS as u8 {
             self.string(sub);
         }
+        for sub in 0..SUBS as u8 {
+            if let Some(trie) = self.string(sub).exits.trie() {
+                self.exit_fans(sub, trie);
+            }
+        }
+        for &id in SliceId::ALL[..FLAGGED].iter().chain([&SliceId::DIGITS]) {
+            self.timed(|| self.vocab.slices().get(id));
+        }
         self.fans();
-        self.rest_fans(SliceId::PLAIN);
+        self.classes();
+        self.half_plain();
+        self.opens();
     }
 
     /// The vocabulary.
@@ -75,16 +96,63 @@ impl VocabTables {
         self.fans.get_or_init(|| self.timed(|| Fans::new(self.vocab.trie())))
     }
 
-    /// For the tokens outside a slice.
-    pub(super) fn rest_fans(&self, id: SliceId) -> &Fans {
-        self.rest_fans[id.index()]
-            .get_or_init(|| self.timed(|| Fans::new(self.vocab.slices().get(id).rest())))
+    /// The vocabulary by classes of characters.
+    pub(super) fn classes(&self) -> &ClassTrie {
+        &self.by_classes().0
+    }
+
+    /// For [`VocabTables::classes`].
+    pub(super) fn class_fans(&self) -> &ClassFans {
+        &self.by_classes().1
+    }
+
+    fn by_classes(&self) -> &(ClassTrie, ClassFans) {
+        self.classes.get_or_init(|| {
+            self.timed(|| {
+                let trie = ClassTrie::new(&self.vocab);
+                let fans = ClassFans::new(&trie);
+                (trie, fans)
+            })
+        })
+    }
+
+    /// Tokens that begin with plain characters and go on otherwise, by what follows these, and the fans of that. Those
+    /// that only end within a character are not among them.
+    pub(super) fn half_plain(&self) -> &(Exits, Option<Fans>) {
+        self.half_plain.get_or_init(|| {
+            self.timed(|| {
+                let ids = (0..self.vocab.len() as u32).filter_map(|id| Some((id, self.vocab.bytes(id)?)));
+                let split = ids.filter_map(|(id, bytes)| {
+                    let (chars, len) = plain_prefix(bytes);
+                    (chars > 0 && !is_begun_plain(bytes)).then(|| (&bytes[len..], chars, id))
+                });
+                let exits = Exits::new(split.collect());
+                let fans = exits.trie().map(Fans::new);
+                (exits, fans)
+            })
+        })
+    }
+
+    /// Most levels that a token can open: one for each bracket, and two for what stands within them.
+    pub(super) fn opens(&self) -> u32 {
+        *self.opens.get_or_init(|| {
+            let brackets = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'{' | b'[')).count() as u32;
+            let tokens = (0..self.vocab.len() as u32).filter_map(|id| self.vocab.bytes(id));
+            tokens.map(brackets).max().unwrap_or(0) + 2
+        })
     }
 
     /// For the suffixes of tokens that leave a string, read from a sub-state.
     pub(super) fn exit_fans(&self, sub: u8, trie: &TokenTrie) -> &Fans {
         self.exit_fans[sub as usize].get_or_init(|| Fans::new(trie))
     }
+}
+
+/// (characters, bytes) of the plain characters that a token begins with.
+fn plain_prefix(bytes: &[u8]) -> (u16, usize) {
+    let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let plain = valid.chars().take_while(|&c| SliceId::PLAIN.contains_char(c));
+    plain.fold((0, 0), |(n, len), c| (n + 1, len + c.len_utf8()))
 }
 
 impl std::fmt::Debug for VocabTables {

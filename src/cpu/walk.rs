@@ -23,7 +23,7 @@ const MIN_NODES: u32 = 24;
 /// Nodes with fewer children have no fan.
 const MIN_CHILDREN: usize = 8;
 /// Deeper nodes have no fan, which bounds recursion.
-const MAX_DEPTH: u16 = 48;
+pub(super) const MAX_DEPTH: u16 = 48;
 
 /// The children of one node.
 #[derive(Debug)]
@@ -70,38 +70,29 @@ impl Fans {
 impl Fan {
     /// The children over the bytes of a set.
     fn over(&self, legal: [u64; 4]) -> impl Iterator<Item = u32> {
-        let mut before = 0;
-        self.bytes.into_iter().zip(legal).flat_map(move |(bytes, legal)| {
-            let first = before;
-            before += bytes.count_ones();
-            let mut left = bytes & legal;
-            std::iter::from_fn(move || {
-                let bit = left & left.wrapping_neg();
-                left &= left.wrapping_sub(1);
-                (bit != 0).then(|| self.children[(first + (bytes & (bit - 1)).count_ones()) as usize])
-            })
-        })
+        chosen(self.bytes, legal).map(|i| self.children[i])
     }
 }
 
-/// What a walk does at a node that it has reached alive.
-pub(super) enum Visit {
-    /// Go on below.
-    Below,
-    /// Leave the subtree out.
-    Skip,
+/// The positions, among those of `bytes`, of the members of `set`.
+pub(super) fn chosen(bytes: [u64; 4], set: [u64; 4]) -> impl Iterator<Item = usize> {
+    let mut before = 0;
+    bytes.into_iter().zip(set).flat_map(move |(bytes, set)| {
+        let first = before;
+        before += bytes.count_ones();
+        let mut left = bytes & set;
+        std::iter::from_fn(move || {
+            let bit = left & left.wrapping_neg();
+            left &= left.wrapping_sub(1);
+            (bit != 0).then(|| (first + (bytes & (bit - 1)).count_ones()) as usize)
+        })
+    })
 }
 
 /// Who is told about a walk.
 pub(super) trait Visitor {
     /// A node was reached; tokens may end at it.
-    fn alive(&mut self, v: &View<'_>, trie: &TokenTrie, node: u32, head: &Head) -> Visit;
-
-    /// No text goes on below, or at, this node.
-    fn dead(&mut self, _trie: &TokenTrie, _node: u32) {}
-
-    /// Whether [`Visitor::dead`] must be called for every dead subtree.
-    const WANTS_DEAD: bool = false;
+    fn alive(&mut self, v: &View<'_>, trie: &TokenTrie, node: u32, head: &Head);
 }
 
 /// A walk in progress.
@@ -124,58 +115,57 @@ impl<V: Visitor> Walk<'_, '_, V> {
         self.levels.nodes.truncate(root.used as usize);
     }
 
-    fn children(&mut self, fan: &Fan, head: &Head) {
-        let legal = self.view.legal(self.levels, head);
-        if V::WANTS_DEAD {
-            for child in fan.over(legal.map(|w| !w)) {
-                self.visitor.dead(self.trie, child);
-            }
+    /// Walks what is below a node, and the node itself, from behind it.
+    pub fn from(mut self, node: u32, head: Head) {
+        self.arrive(node, head);
+        if !self.fan_out(node, &head) {
+            self.nodes(node + 1, self.trie.nodes()[node as usize].skip);
         }
+        self.levels.nodes.truncate(head.used as usize);
+    }
+
+    fn children(&mut self, fan: &Fan, head: &Head) {
+        let (legal, lowest) = self.view.legal_below(self.levels, head);
+        self.levels.lowest = self.levels.lowest.min(lowest);
         for child in fan.over(legal) {
             self.nodes(child, self.trie.nodes()[child as usize].skip);
         }
     }
 
+    fn arrive(&mut self, node: u32, head: Head) {
+        self.visitor.alive(self.view, self.trie, node, &head);
+        self.heads[self.trie.nodes()[node as usize].depth as usize] = head;
+    }
+
+    /// Goes on below a node of many children; `false` if it is none.
+    fn fan_out(&mut self, node: u32, head: &Head) -> bool {
+        let fan = match self.trie.nodes()[node as usize].skip - node >= MIN_NODES {
+            true => self.fans.fans.get(&node),
+            false => None,
+        };
+        fan.inspect(|fan| self.children(fan, head)).is_some()
+    }
+
     fn nodes(&mut self, from: u32, to: u32) {
-        let trie = self.trie;
-        let nodes = trie.nodes();
+        let nodes = self.trie.nodes();
         let mut i = from;
         while i < to {
             let node = &nodes[i as usize];
-            let depth = node.depth as usize;
+            let above = &self.heads[node.depth as usize - 1];
             // Most nodes looked at are dead; telling so takes no copy of the head.
-            if self.view.indent == 0
-                && self.view.facts(self.heads[depth - 1].state).actions[node.byte as usize] >> 29 == 0
-            {
-                if V::WANTS_DEAD {
-                    self.visitor.dead(trie, i);
-                }
+            if self.view.indent == 0 && self.view.word(above.state, node.byte) >> 29 == 0 {
                 i = node.skip;
                 continue;
             }
-            let mut head = self.heads[depth - 1];
+            let mut head = *above;
             self.levels.nodes.truncate(head.used as usize);
             if !self.view.read(self.levels, &mut head, node.byte) {
-                if V::WANTS_DEAD {
-                    self.visitor.dead(trie, i);
-                }
                 i = node.skip;
                 continue;
             }
             head.used = self.levels.nodes.len() as u32;
-            if let Visit::Skip = self.visitor.alive(self.view, trie, i, &head) {
-                i = node.skip;
-                continue;
-            }
-            self.heads[depth] = head;
-            if node.skip - i >= MIN_NODES
-                && let Some(fan) = self.fans.fans.get(&i)
-            {
-                self.children(fan, &head);
-                i = node.skip;
-            } else {
-                i += 1;
-            }
+            self.arrive(i, head);
+            i = if self.fan_out(i, &head) { node.skip } else { i + 1 };
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Requests kept in the host's memory: the `cpu` and the `reference` backend.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
@@ -29,7 +30,14 @@ pub(super) struct HostSlots {
     scratch: Vec<Scratch>,
     /// Grammars in use made ready, by their address, which each keeps from being used again.
     programs: FxHashMap<usize, Weak<Program>>,
+    /// Some that may be asked for again, the last one first, so that what has been found out about them stays.
+    recent: VecDeque<Arc<Program>>,
 }
+
+/// Programs kept when no request uses them, at most.
+const RECENT_PROGRAMS: usize = 64;
+/// Bytes of the tables of all of them, at most.
+const RECENT_BYTES: usize = 16 << 20;
 
 impl HostSlots {
     pub fn new(vocab: Arc<Vocabulary>, interpreter: Interpreter, threads: usize) -> Self {
@@ -38,8 +46,14 @@ impl HostSlots {
             // Built once a vocabulary; no request's first mask should be charged for it.
             tables.warm_up();
         }
-        let scratch = (0..threads).map(|_| Scratch::new(tables.clone())).collect();
-        HostSlots { vocab, interpreter, slots: Vec::new(), scratch, programs: FxHashMap::default() }
+        HostSlots {
+            scratch: (0..threads).map(|_| Scratch::new(tables.clone())).collect(),
+            vocab,
+            interpreter,
+            slots: Vec::new(),
+            programs: FxHashMap::default(),
+            recent: VecDeque::new(),
+        }
     }
 
     fn program(&mut self, grammar: &Arc<Grammar>) -> Arc<Program> {
@@ -50,7 +64,19 @@ impl HostSlots {
         self.programs.retain(|_, program| program.strong_count() > 0);
         let program = Arc::new(Program::new(grammar.clone()));
         self.programs.insert(address, Arc::downgrade(&program));
+        self.keep(program.clone());
         program
+    }
+
+    fn keep(&mut self, program: Arc<Program>) {
+        self.recent.push_front(program);
+        let mut bytes = 0;
+        let fitting = self.recent.iter().take(RECENT_PROGRAMS).take_while(|program| {
+            bytes += program.grammar().as_bytes().len();
+            bytes <= RECENT_BYTES
+        });
+        let n = fitting.count().max(1);
+        self.recent.truncate(n);
     }
 
     fn slot(&self, index: u32) -> &Slot {

@@ -188,6 +188,11 @@ impl Slices {
         (chars > 0).then(|| u8::try_from(chars).unwrap_or(u8::MAX))
     }
 
+    /// Bit i: token `id` consists of whole characters of slice i. 0 without bytes.
+    pub(crate) fn classes(&self, id: u32) -> u16 {
+        self.tokens.classes.get(id as usize).copied().unwrap_or(0)
+    }
+
     /// Bytes on the heap, of what has been built so far.
     pub fn heap_bytes(&self) -> usize {
         let per_token = self.tokens.classes.capacity() + self.tokens.chars.capacity();

@@ -20,6 +20,7 @@ pub mod pattern;
 pub mod reference;
 pub mod sampling;
 pub mod schema;
+pub mod strict;
 pub mod table;
 pub mod vocab;
 

@@ -8,6 +8,7 @@ use super::documents;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
 use warpgrammar::engine::{Backend, Compiler, CompilerOptions};
+use warpgrammar::strict::{PROFILES, Profile};
 use warpgrammar::vocab::{TokenizerOptions, Vocabulary};
 use warpgrammar::{Error, ErrorKind, Result};
 
@@ -62,6 +63,9 @@ pub struct BatchArgs {
     /// The most tokens for requests that name no limit.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
+    /// What the model begins a refusal with; without it, it is not to refuse in a way of its own.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub refusal_marker: Option<String>,
     /// Print the summary as JSON on standard output.
     #[arg(long)]
     pub json: bool,
@@ -108,6 +112,9 @@ pub struct CheckArgs {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Also say whether a vendor takes it with `strict: true`: openai-2026, openai-2024, azure or clova.
+    #[arg(long, value_name = "NAME", value_parser = parse_profile)]
+    pub profile: Option<&'static Profile>,
     #[command(flatten)]
     pub vocab: VocabArgs,
     #[command(flatten)]
@@ -325,6 +332,11 @@ impl From<KeyOrderArg> for KeyOrder {
 const FLEXIBLE: u32 = 32;
 /// The widest indent, in spaces.
 const WIDEST: u32 = 16;
+
+fn parse_profile(text: &str) -> std::result::Result<&'static Profile, String> {
+    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+    Profile::named(text).ok_or_else(|| format!("the profiles are {}", names.join(", ")))
+}
 
 fn parse_whitespace(text: &str) -> std::result::Result<Whitespace, String> {
     match text.split_once('=') {

@@ -8,6 +8,7 @@ use warpgrammar::engine::{
     Backend, Compiler, CompilerOptions, Engine, EngineOptions, Finish, Grammar, Request, Step,
 };
 use warpgrammar::openai::ChatRequest;
+use warpgrammar::table::layout::StateInfo;
 use warpgrammar::vocab::Vocabulary;
 use warpgrammar::{Error, ErrorKind};
 
@@ -294,6 +295,17 @@ fn a_schema_that_is_refused_is_named() {
     let grammar = rig.grammar(&request(json!({"tools": [tool("f", list), tool("g", object("b"))]})));
     assert!(rig.takes(&grammar, call("f", "{\"next\":{\"next\":null}}").as_bytes(), Backend::Cpu));
     assert!(!rig.takes(&grammar, call("f", "{\"next\":{\"b\":1}}").as_bytes(), Backend::Cpu));
+}
+
+/// The masks of prose are a ready bitmap and a walk of the tokens outside it, as those of strings.
+#[test]
+fn prose_is_closed_under_plain_characters() {
+    let rig = Rig::new();
+    let grammar = rig.grammar(&request(json!({})));
+    let plain = 1 << warpgrammar::vocab::SliceId::PLAIN.index();
+    let closed =
+        grammar.states().iter().filter(|s| s.flags & StateInfo::ACCEPTING != 0 && s.slices & plain != 0);
+    assert_eq!(closed.count(), 1, "content's prose and the refusal's are one");
 }
 
 #[test]

@@ -8,7 +8,10 @@
 //! or [`cpu`], [`sampling`] and [`engine`]. `docs/ARCHITECTURE.md` tells how they fit together.
 #![warn(missing_docs)]
 
+pub mod api;
 pub mod automaton;
+pub mod chat;
+pub mod clova;
 pub mod cpu;
 pub mod device;
 pub mod engine;
@@ -20,6 +23,7 @@ pub mod pattern;
 pub mod reference;
 pub mod sampling;
 pub mod schema;
+pub mod strict;
 pub mod table;
 pub mod vocab;
 

@@ -78,6 +78,49 @@ fn format(schema: Value) -> Value {
     json!({"type": "json_schema", "json_schema": {"name": "test", "schema": schema}})
 }
 
+/// The schemas of a request: of content, and of arguments by the function's name.
+fn schemas(body: &Value) -> BTreeMap<String, Value> {
+    let mut out = BTreeMap::new();
+    let formats = ["/response_format/json_schema/schema", "/text/format/schema", "/responseFormat/schema"];
+    if let Some(schema) = formats.iter().find_map(|at| body.pointer(at)) {
+        out.insert("content".to_owned(), schema.clone());
+    }
+    if body.pointer("/response_format/type") == Some(&json!("json_object")) {
+        out.insert("content".to_owned(), json!({"type": "object"}));
+    }
+    for tool in body["tools"].as_array().into_iter().flatten() {
+        let function = tool.get("function").unwrap_or(tool);
+        out.insert(function["name"].as_str().unwrap().to_owned(), function["parameters"].clone());
+    }
+    out
+}
+
+/// What a reply of any API says: content, or arguments with the function's name.
+fn said(reply: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let content = |value: &Value| ("content".to_owned(), text(value));
+    let call = |of: &Value| (text(&of["name"]), text(&of["arguments"]));
+    if let Some(result) = reply.get("result") {
+        return vec![content(&result["message"]["content"])];
+    }
+    if let Some(items) = reply["output"].as_array() {
+        let item = |item: &Value| match item["type"].as_str() {
+            Some("message") => content(&item["content"][0]["text"]),
+            _ => call(item),
+        };
+        return items.iter().map(item).collect();
+    }
+    let mut out = Vec::new();
+    for choice in reply["choices"].as_array().unwrap() {
+        let message = &choice["message"];
+        match message["tool_calls"].as_array() {
+            Some(calls) => out.extend(calls.iter().map(|c| call(&c["function"]))),
+            None => out.push(content(&message["content"])),
+        }
+    }
+    out
+}
+
 #[test]
 fn every_example_is_answered_and_its_answer_is_valid() {
     let folder = Folder::new("examples");
@@ -93,15 +136,25 @@ fn every_example_is_answered_and_its_answer_is_valid() {
         let line: Value = serde_json::from_str(line).unwrap();
         let id = line["custom_id"].as_str().unwrap();
         let reply = &results[id]["response"]["body"];
-        let content = reply["choices"][0]["message"]["content"].as_str().unwrap();
-        let format = &line["body"]["response_format"];
-        if !format.is_null() {
-            assert_eq!(reply["choices"][0]["finish_reason"], "stop", "{id}");
-            let value: Value = serde_json::from_str(content).expect(id);
-            let schema = format.pointer("/json_schema/schema").cloned().unwrap_or(json!({"type": "object"}));
-            assert!(jsonschema::is_valid(&schema, &value), "{id}: {content}");
+        let schemas = schemas(&line["body"]);
+        let said = said(reply);
+        assert_eq!(said.len(), line["body"]["n"].as_u64().unwrap_or(1) as usize, "{id}");
+        for (what, text) in said {
+            let Some(schema) = schemas.get(&what) else {
+                assert!(what == "content" && schemas.is_empty(), "{id}: {what}");
+                continue;
+            };
+            let value: Value = serde_json::from_str(&text).expect(id);
+            assert!(jsonschema::is_valid(schema, &value), "{id}: {text}");
         }
     }
+    let choice = |id: &str, k: usize| results[id]["response"]["body"]["choices"][k].clone();
+    assert_eq!(choice("calendar-event", 0)["finish_reason"], "stop");
+    assert_eq!(choice("call-required", 0)["finish_reason"], "tool_calls");
+    assert_eq!(choice("call-named", 1)["finish_reason"], "stop");
+    assert_eq!(results["responses-event"]["response"]["body"]["status"], "completed");
+    let clova = &results["clova-forecast"]["response"]["body"]["result"];
+    assert_eq!((&clova["finishReason"], &clova["seed"]), (&json!("stop"), &json!(7)));
     let logprobs = &results["item-address"]["response"]["body"]["choices"][0]["logprobs"]["content"];
     let spelt: String = logprobs.as_array().unwrap().iter().map(|t| t["token"].as_str().unwrap()).collect();
     let content = &results["item-address"]["response"]["body"]["choices"][0]["message"]["content"];
@@ -255,6 +308,61 @@ fn check_says_what_is_wrong_and_where() {
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("nowhere.json"));
     assert_eq!(warpgrammar(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_speaks_for_vendors() {
+    let folder = Folder::new("profile");
+    let good = schema("calendar_event");
+    for profile in ["openai-2026", "openai-2024", "azure"] {
+        let run = warpgrammar(&["check", "--profile", profile, &good]);
+        assert!(run.status.success() && text(&run.stdout).starts_with("ok: "), "{run:?}");
+    }
+    let bad = folder.write("bad.json", r#"{"type": "object", "properties": {"a": {"type": "string"}}}"#);
+    let bad = bad.to_str().unwrap();
+    assert!(warpgrammar(&["check", bad]).status.success());
+    let words = "In context=(), 'additionalProperties' is required to be supplied and to be false.";
+    let run = warpgrammar(&["check", "--profile", "openai-2026", bad]);
+    assert_eq!(
+        (run.status.code(), text(&run.stderr)),
+        (Some(1), format!("error: unsupported keyword at #: {words}\n"))
+    );
+    let run = warpgrammar(&["check", "--json", "--profile", "azure", bad]);
+    let refused: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((&refused["ok"], &refused["message"]), (&json!(false), &json!(words)));
+    assert!(warpgrammar(&["check", "--profile", "clova", bad]).status.success());
+    assert_eq!(warpgrammar(&["check", "--profile", "nobody", bad]).status.code(), Some(2));
+}
+
+#[test]
+fn a_refusal_is_a_way_of_its_own() {
+    let folder = Folder::new("refusal");
+    let marker = warpgrammar::vocab::Vocabulary::o200k_base().unwrap().encode("<refuse>").unwrap();
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"],
+                        "additionalProperties": false});
+    // A model that begins with the marker's first token, and one that does not.
+    let refusing = json!({"response_format": format(schema.clone()), "logit_bias": {marker[0].to_string(): 100},
+                          "max_tokens": 40, "n": 3, "temperature": 0});
+    let answering = json!({"response_format": format(schema), "logit_bias": {marker[0].to_string(): -100}});
+    let input = folder.write("in.jsonl", &[request("no", refusing), request("yes", answering)].join("\n"));
+    let out = folder.path("out.jsonl");
+    let args =
+        ["batch", input.to_str().unwrap(), "-o", out.to_str().unwrap(), "--refusal-marker", "<refuse>"];
+    let run = warpgrammar(&args);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let results = results(&out);
+    let choices = |id: &str| results[id]["response"]["body"]["choices"].as_array().unwrap().clone();
+    assert_eq!(choices("no").len(), 3);
+    for choice in choices("no") {
+        assert!(
+            choice["message"]["content"].is_null() && choice["message"]["refusal"].is_string(),
+            "{choice}"
+        );
+    }
+    let answer = &choices("yes")[0]["message"];
+    assert!(answer["refusal"].is_null() && answer["content"].as_str().unwrap().starts_with('{'), "{answer}");
+    let none = warpgrammar(&["batch", "x", "-o", "y", "--refusal-marker", ""]);
+    assert_eq!(none.status.code(), Some(2));
 }
 
 #[test]

@@ -92,3 +92,32 @@ fn texts_come_to_an_end() {
     let stop = row[STOP as usize];
     assert!(row[..256].iter().all(|&logit| logit < stop));
 }
+
+/// The text that is written greedily, token by token, where every token is legal.
+fn greedy(model: &mut CopyModel, seq: SeqId, most: usize) -> String {
+    let mut text = Vec::new();
+    while text.len() < most {
+        let row = row(model, seq);
+        let best = (0..=STOP).max_by(|a, b| row[*a as usize].total_cmp(&row[*b as usize])).unwrap();
+        if best == STOP {
+            break;
+        }
+        text.push(best as u8);
+        model.accept(seq, best);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn an_opening_that_is_expected_is_written_and_a_value_after_it() {
+    let mut model = model();
+    let seq = start(&mut model, "City: Porto", "");
+    model.expect(seq, &[b"<call>f:"]);
+    assert_eq!(greedy(&mut model, seq, 8), "<call>f:");
+    // As after nothing: the place of a value, where prose is not.
+    "{\"city\":\"".bytes().for_each(|b| model.accept(seq, b.into()));
+    assert!(greedy(&mut model, seq, 6).starts_with("Porto\""));
+    // Not told of any, the reply is prose.
+    let seq = start(&mut model, "City: Porto", "");
+    assert!(!greedy(&mut model, seq, 8).starts_with('<'));
+}

@@ -206,7 +206,7 @@ impl Assembler<'_, '_, '_> {
             cost,
             indent: state.indent,
             keys,
-            accepting: matches!(state.key, StateKey::After),
+            accepting: state.accepting,
             free: state.free,
             slices: 0,
             label: state.label,

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Options;
+use super::envelope::Outer;
 use super::explore::Explorer;
 use super::machine::State;
 use super::order::appearance;
@@ -23,20 +24,20 @@ pub(super) struct Blame<'a> {
 }
 
 impl<'a> Blame<'a> {
-    pub fn new(ir: &'a Ir, options: &Options) -> Self {
+    pub fn new(ir: &'a Ir, roots: &[NodeId], options: &Options) -> Self {
         Blame {
             ir,
             options: Options { spellable: Box::new([true; 256]), ..options.clone() },
-            appearance: appearance(ir),
+            appearance: appearance(ir, roots),
             known: FxHashMap::default(),
             left: options.max_states,
         }
     }
 
-    /// The innermost subschema found that every value needs and none satisfies, as a JSON pointer.
-    pub fn place(mut self) -> String {
+    /// The innermost subschema found that every value of `root` needs and none satisfies, as a JSON pointer.
+    pub fn place(mut self, root: NodeId) -> String {
         let ir = self.ir;
-        let mut at = ir.resolve(ir.root);
+        let mut at = ir.resolve(root);
         let mut seen = vec![at];
         loop {
             let needed: Vec<NodeId> = match ir.node(at) {
@@ -72,7 +73,7 @@ impl<'a> Blame<'a> {
     /// Whether some text satisfies a part of the schema.
     pub fn is_satisfiable(&mut self, node: NodeId) -> Result<bool> {
         self.options.max_states = self.options.max_states.min(self.left);
-        let explored = Explorer::run_at(self.ir, node, self.appearance.clone(), &self.options);
+        let explored = Explorer::run_at(self.ir, Outer::bare(node), self.appearance.clone(), &self.options);
         let Ok(explored) = explored else {
             self.left = 0;
             return explored.map(|_| true);

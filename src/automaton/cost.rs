@@ -201,7 +201,7 @@ fn cheapest(
     }
     let f = &t.x.frames[trim.frame as usize];
     let state = &f.states[s as usize];
-    if matches!(state.key, StateKey::After) {
+    if state.accepting {
         return Some((Amount::ZERO, None));
     }
     let spellable = &t.x.options.spellable;

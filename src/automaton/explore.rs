@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::envelope::Outer;
 use super::flow::Flow;
 use super::formula::{ALWAYS, Formula, Formulas, NEVER, Pair};
 use super::machine::{Indent, Label};
@@ -25,6 +26,8 @@ use crate::pattern::{self, ByteDfa};
 pub(crate) struct Explorer<'a> {
     pub ir: &'a Ir,
     pub options: &'a Options,
+    /// What stands around the values.
+    pub outer: Rc<Outer>,
     pub formulas: Formulas<Atom>,
     pub frames: Vec<RawFrame>,
     pub sites: Vec<RawSite>,
@@ -79,16 +82,18 @@ enum Work {
 }
 
 impl<'a> Explorer<'a> {
-    /// Explores everything reachable from the root; frame 0 is the document.
-    pub fn run(ir: &'a Ir, options: &'a Options) -> Result<Self> {
-        Self::run_at(ir, ir.root, appearance(ir), options)
+    /// Explores everything reachable from an envelope's start; frame 0 is the document.
+    pub fn run(ir: &'a Ir, outer: Outer, options: &'a Options) -> Result<Self> {
+        let appearance = appearance(ir, &outer.values());
+        Self::run_at(ir, outer, appearance, options)
     }
 
-    /// Explores everything reachable from one node of a schema.
-    pub fn run_at(ir: &'a Ir, root: NodeId, appearance: Rc<[u32]>, options: &'a Options) -> Result<Self> {
+    /// As `run`, of a part of a schema.
+    pub fn run_at(ir: &'a Ir, outer: Outer, appearance: Rc<[u32]>, options: &'a Options) -> Result<Self> {
         let mut x = Explorer {
             ir,
             options,
+            outer: Rc::new(outer),
             formulas: Formulas::new(),
             frames: Vec::new(),
             sites: Vec::new(),
@@ -107,8 +112,9 @@ impl<'a> Explorer<'a> {
             states: 0,
             work: Vec::new(),
         };
-        let root = x.value(root, true)?;
-        let key = FrameKey { kind: Kind::Document, entries: vec![root], keep_false: false };
+        let values: Result<Vec<Formula>> =
+            x.outer.clone().values().into_iter().map(|node| x.value(node, true)).collect();
+        let key = FrameKey { kind: Kind::Document, entries: values?, keep_false: false };
         x.frame(key)?;
         while let Some(work) = x.work.pop() {
             match work {
@@ -310,7 +316,7 @@ impl<'a> Explorer<'a> {
             flow: Flow::default(),
         });
         let start = match kind {
-            Kind::Document => StateKey::Before,
+            Kind::Document => StateKey::Opening(Outer::START),
             Kind::True | Kind::False | Kind::Null => StateKey::Literal(0),
             Kind::String | Kind::Number => self.text_start(id),
             Kind::Array => {
@@ -351,6 +357,7 @@ impl<'a> Explorer<'a> {
             label,
             free: 0,
             keys: None,
+            accepting: false,
         });
         self.states += 1;
         if self.states > self.options.max_states {
@@ -380,11 +387,9 @@ impl<'a> Explorer<'a> {
         let key = self.frames[frame as usize].states[state as usize].key.clone();
         let mut out = Expansion::default();
         match key {
-            StateKey::Before => {
-                let root = self.frames[frame as usize].key.entries.clone();
-                self.value_edges(frame, &root.into(), Continuation::Document, &mut out)?;
-            }
-            StateKey::After => {}
+            StateKey::Opening(node) => self.expand_opening(frame, node, &mut out)?,
+            StateKey::Prose(sub) => self.expand_prose(frame, sub, &mut out)?,
+            StateKey::Closing(way, read) => self.expand_closing(frame, way, read, &mut out)?,
             StateKey::Literal(read) => self.expand_literal(frame, read, &mut out)?,
             StateKey::Free(sub) => self.expand_free(frame, sub, &mut out)?,
             StateKey::Text(any, verdicts) => self.expand_text(frame, any, verdicts, &mut out)?,
@@ -408,6 +413,7 @@ impl<'a> Explorer<'a> {
         s.indent = out.indent;
         s.free = out.free;
         s.keys = out.keys;
+        s.accepting = out.accepting;
         Ok(())
     }
 
@@ -503,13 +509,7 @@ impl<'a> Explorer<'a> {
             .collect();
         let (frame, continuation, asked) = (s.frame, s.continuation.clone(), s.asked.clone());
         let target = match continuation {
-            Continuation::Document => {
-                if verdicts[0] {
-                    Some(StateKey::After)
-                } else {
-                    None
-                }
-            }
+            Continuation::Document(way) => verdicts[0].then_some(StateKey::Closing(way, 0)),
             Continuation::Item { index, after } => {
                 let after = self.settle(&after, &asked, &verdicts);
                 self.alive(frame, &after).then(|| StateKey::ItemDone(index, after.into(), false))
@@ -542,7 +542,7 @@ impl<'a> Explorer<'a> {
     /// Whether a continuation leads anywhere for these verdicts.
     fn survives(&mut self, frame: FrameId, to: &Continuation, asked: &[Formula], verdicts: &[bool]) -> bool {
         match to {
-            Continuation::Document => verdicts[0],
+            Continuation::Document(_) => verdicts[0],
             Continuation::Item { after, .. } => {
                 let after = self.settle(after, asked, verdicts);
                 self.alive(frame, &after)
@@ -626,11 +626,19 @@ pub(crate) struct Expansion {
     pub indent: Indent,
     pub free: u8,
     pub keys: Option<RawKeys>,
+    pub accepting: bool,
 }
 
 impl Default for Expansion {
     fn default() -> Self {
-        Expansion { edges: Vec::new(), default: Edge::Dead, indent: Indent::None, free: 0, keys: None }
+        Expansion {
+            edges: Vec::new(),
+            default: Edge::Dead,
+            indent: Indent::None,
+            free: 0,
+            keys: None,
+            accepting: false,
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod closing;
 mod cost;
 mod counts;
 mod distinct;
+mod envelope;
 mod explore;
 mod flow;
 mod formula;
@@ -40,7 +41,9 @@ mod trim;
 mod verdicts;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::Ir;
+use crate::ir::{Ir, NodeId};
+use envelope::Outer;
+pub use envelope::{Body, Envelope, Way};
 pub use listing::{dot, listing};
 pub use machine::Machine;
 
@@ -111,37 +114,23 @@ impl Options {
 /// [`ErrorKind::Unsatisfiable`] if no text satisfies the schema, [`ErrorKind::Vocabulary`] if some does
 /// but the vocabulary cannot spell any or the depth is not enough, [`ErrorKind::LimitExceeded`].
 pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
-    let explored = explore::Explorer::run(ir, options)?;
+    build_outer(ir, Outer::bare(ir.root), options)
+}
+
+/// Builds the automaton of an envelope around values of nodes of `ir`.
+///
+/// # Errors
+/// As [`build`], of the first way with a problem; [`ErrorKind::InvalidParameter`] if the ways cannot be told apart.
+pub fn build_in(ir: &Ir, envelope: &Envelope<NodeId>, options: &Options) -> Result<Machine> {
+    build_outer(ir, Outer::new(envelope)?, options)
+}
+
+fn build_outer(ir: &Ir, outer: Outer, options: &Options) -> Result<Machine> {
+    let explored = explore::Explorer::run(ir, outer, options)?;
     let mut trimmed = trim::Trimmer::run(&explored)?;
-    let root = ir.pointers[ir.resolve(ir.root).0 as usize].to_string();
-    let document = trimmed.document();
-    let need = document.need[0];
-    let all_spelled = options.spellable.iter().all(|&s| s);
-    let unsatisfiable = !document.is_live(0, 0)
-        // Recursion without an end and counts that never fit show in the need alone. So do bytes that are
-        // missing: whether they are to blame is seen without them.
-        || need == machine::State::NO_REST
-            && (all_spelled || !blame::Blame::new(ir, options).is_satisfiable(ir.root)?);
-    if unsatisfiable {
-        return Err(Error::at(
-            ErrorKind::Unsatisfiable,
-            blame::Blame::new(ir, options).place(),
-            "no JSON text satisfies the schema; its assertions contradict each other",
-        ));
-    }
-    if need == machine::State::NO_REST {
-        return Err(Error::at(
-            ErrorKind::Vocabulary,
-            root,
-            "this vocabulary cannot spell the schema: a byte that every output needs is no token of its own",
-        ));
-    }
-    if need > options.max_depth {
-        return Err(Error::at(
-            ErrorKind::LimitExceeded,
-            root,
-            format!("every output nests {need} levels deep; the limit max_depth is {}", options.max_depth),
-        ));
+    for (root, state) in explored.outer.beginnings() {
+        let state = explored.frames[0].index[&raw::StateKey::Opening(state)];
+        check_way(&trimmed, root, state)?;
     }
     let mut costs = cost::settle_costs(&trimmed);
     // What is known now may make a bound of what comes before it.
@@ -149,4 +138,40 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
         costs = cost::settle_costs(&trimmed);
     }
     Ok(assemble::assemble(&trimmed, &costs))
+}
+
+/// Whether a value of the node `root`, which begins at `state` of the document, can be written.
+fn check_way(trimmed: &trim::Trimmer<'_, '_>, root: NodeId, state: raw::RawId) -> Result<()> {
+    let (ir, options) = (trimmed.x.ir, trimmed.x.options);
+    let document = trimmed.document();
+    let pointer = ir.pointers[ir.resolve(root).0 as usize].to_string();
+    let need = document.need[document.at(state, 0)];
+    let all_spelled = options.spellable.iter().all(|&s| s);
+    let blame = || blame::Blame::new(ir, &trimmed.x.outer.values(), options);
+    let unsatisfiable = !document.is_live(state, 0)
+        // Recursion without an end and counts that never fit show in the need alone. So do bytes that are
+        // missing: whether they are to blame is seen without them.
+        || need == machine::State::NO_REST && (all_spelled || !blame().is_satisfiable(root)?);
+    if unsatisfiable {
+        return Err(Error::at(
+            ErrorKind::Unsatisfiable,
+            blame().place(root),
+            "no JSON text satisfies the schema; its assertions contradict each other",
+        ));
+    }
+    if need == machine::State::NO_REST {
+        return Err(Error::at(
+            ErrorKind::Vocabulary,
+            pointer,
+            "this vocabulary cannot spell the schema: a byte that every output needs is no token of its own",
+        ));
+    }
+    if need > options.max_depth {
+        return Err(Error::at(
+            ErrorKind::LimitExceeded,
+            pointer,
+            format!("every output nests {need} levels deep; the limit max_depth is {}", options.max_depth),
+        ));
+    }
+    Ok(())
 }

@@ -170,11 +170,11 @@ impl Explorer<'_> {
     }
 }
 
-/// Numbers the nodes in the order of a walk from the root that takes operands, members and items in turn.
-pub(crate) fn appearance(ir: &Ir) -> Rc<[u32]> {
+/// Numbers the nodes in the order of a walk from the roots that takes operands, members and items in turn.
+pub(crate) fn appearance(ir: &Ir, roots: &[NodeId]) -> Rc<[u32]> {
     let mut order = vec![u32::MAX; ir.nodes.len()];
     let mut next = 0;
-    let mut todo = vec![ir.root];
+    let mut todo: Vec<NodeId> = roots.iter().rev().copied().collect();
     while let Some(id) = todo.pop() {
         let id = ir.resolve(id);
         if order[id.0 as usize] != u32::MAX {

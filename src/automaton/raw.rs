@@ -130,9 +130,12 @@ pub(crate) struct FrameKey {
 /// What identifies a state within its frame.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum StateKey {
-    /// The document before, and after, its value.
-    Before,
-    After,
+    /// The document: as much of an opening as a node of [`super::envelope::Outer`] stands for.
+    Opening(u32),
+    /// The document: inside free text, in a state of its characters.
+    Prose(u8),
+    /// The document after a value of this way, so many bytes into what closes it.
+    Closing(u32, u32),
     /// Unrestricted string contents.
     Free(u8),
     /// Restricted text: state of the any-automaton, verdicts so far.
@@ -207,6 +210,8 @@ pub(crate) struct RawState {
     pub free: u8,
     /// Free key order only.
     pub keys: Option<RawKeys>,
+    /// The document: it may end here.
+    pub accepting: bool,
 }
 
 /// What the register of seen keys is for in a state.
@@ -237,12 +242,10 @@ pub(crate) struct RawFrame {
 /// What follows once an entered frame has been left.
 #[derive(Clone, Debug)]
 pub(crate) enum Continuation {
-    Document,
+    /// What closes this way of the document.
+    Document(u32),
     /// An item: the array's entries with the item's verdicts open.
-    Item {
-        index: u32,
-        after: Rc<[Formula]>,
-    },
+    Item { index: u32, after: Rc<[Formula]> },
     /// A member's value: the tracks with the value's verdicts open.
     Member(Tracks),
     /// An undeclared key.

@@ -278,7 +278,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 Edge::Leave { exit, .. } => ends(exit, s),
             };
             let newly = !live[s]
-                && (matches!(state.key, StateKey::After)
+                && (state.accepting
                     || leads_on(state.default)
                     || state.edges.iter().any(|e| leads_on(e.2)));
             live[s] |= newly;
@@ -294,7 +294,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let mut before: Vec<Vec<(RawId, bool)>> = vec![Vec::new(); f.states.len()];
         for (s, state) in f.states.iter().enumerate() {
             let id = s as RawId;
-            if matches!(state.key, StateKey::After) {
+            if state.accepting {
                 live[s] = Counts::all();
             }
             let default = [(0, 0, state.default)];
@@ -444,7 +444,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 }
                 let state = &f.states[s as usize];
                 let mut best = level[s as usize];
-                if matches!(state.key, StateKey::After) {
+                if state.accepting {
                     best = 0;
                 }
                 let default = [(0, 0, state.default)];

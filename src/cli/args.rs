@@ -8,6 +8,7 @@ use super::documents;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
 use warpgrammar::engine::{Backend, Compiler, CompilerOptions};
+use warpgrammar::strict::{PROFILES, Profile};
 use warpgrammar::vocab::{TokenizerOptions, Vocabulary};
 use warpgrammar::{Error, ErrorKind, Result};
 
@@ -62,6 +63,9 @@ pub struct BatchArgs {
     /// The most tokens for requests that name no limit.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
+    /// What the model begins a refusal with; without it, it is not to refuse in a way of its own.
+    #[arg(long, value_name = "TEXT", value_parser = parse_marker)]
+    pub refusal_marker: Option<String>,
     /// Print the summary as JSON on standard output.
     #[arg(long)]
     pub json: bool,
@@ -108,6 +112,9 @@ pub struct CheckArgs {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Also say whether a vendor takes it with `strict: true`: openai-2026, openai-2024, azure or clova.
+    #[arg(long, value_name = "NAME", value_parser = parse_profile)]
+    pub profile: Option<&'static Profile>,
     #[command(flatten)]
     pub vocab: VocabArgs,
     #[command(flatten)]
@@ -335,6 +342,22 @@ const FLEXIBLE: u32 = 32;
 /// The widest indent, in spaces.
 const WIDEST: u32 = 16;
 
+/// A marker that begins as a JSON value does could not be told from one.
+fn parse_marker(text: &str) -> std::result::Result<String, String> {
+    match text.bytes().next() {
+        None => Err("a marker is not empty".into()),
+        Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+            Err("a marker does not begin as a JSON value can".into())
+        }
+        Some(_) => Ok(text.to_owned()),
+    }
+}
+
+fn parse_profile(text: &str) -> std::result::Result<&'static Profile, String> {
+    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+    Profile::named(text).ok_or_else(|| format!("the profiles are {}", names.join(", ")))
+}
+
 fn parse_whitespace(text: &str) -> std::result::Result<Whitespace, String> {
     match text.split_once('=') {
         None if text == "compact" => Ok(Whitespace::Compact),
@@ -355,6 +378,16 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn markers_and_profiles_are_read() {
+        assert_eq!(parse_marker("<no>"), Ok("<no>".into()));
+        for bad in ["", "{no}", "no", "1", "\"no"] {
+            assert!(parse_marker(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_profile("azure").map(|p| p.name), Ok("azure"));
+        assert!(parse_profile("nobody").unwrap_err().contains("openai-2026, openai-2024, azure, clova"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use warpgrammar::engine::Grammar;
 use warpgrammar::schema::{self, Warning};
-use warpgrammar::{Error, Result};
+use warpgrammar::{Error, ErrorKind, Result, strict};
 
 use super::args::CheckArgs;
 use super::{Verdict, read_json};
@@ -13,6 +13,16 @@ use super::{Verdict, read_json};
 /// Prints the verdict.
 pub fn run(args: &CheckArgs) -> Result<Verdict> {
     let document = read_json(&args.schema)?;
+    if let Some(profile) = args.profile
+        && let Err(violation) = strict::check(&document, profile)
+    {
+        let error = Error::at(ErrorKind::UnsupportedKeyword, violation.pointer, violation.message);
+        if args.json {
+            println!("{}", refused(&error));
+            return Ok(Verdict::No);
+        }
+        return Err(error);
+    }
     let vocab = args.vocab.open()?;
     let compiler = args.grammar.compiler(&vocab)?;
     let start = Instant::now();

@@ -21,7 +21,7 @@ pub(super) struct Facts {
     pub legal: [u64; 4],
     /// As `legal`, but without the bytes that only leave the frame unread.
     pub read: [u64; 4],
-    /// Actions as [`PackedAction`], but `Next` is spelled out as `Stay`, and kind [`SIMPLE`] is
+    /// Actions as [`PackedAction`], but `Ahead` is spelled out as `Stay`, and kind [`SIMPLE`] is
     /// `Stay` without a threshold or register at the target and without [`PackedAction::SPACE`].
     pub actions: [u32; 256],
     /// The states that stand for the string automaton's, if this is its main one.

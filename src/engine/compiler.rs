@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cache::Cache;
-use crate::automaton::{self, KeyOrder, Machine, Whitespace};
+use crate::automaton::{self, Body, Envelope, KeyOrder, Machine, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Ir;
 use crate::schema::{self, Lowered, SchemaOptions};
@@ -122,6 +122,34 @@ impl Compiler {
         self.finish(&lowered.ir)
     }
 
+    /// Compiles an envelope around the values of schemas, or finds it in the cache: one grammar for all of its ways.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`], of the first schema with a problem; [`ErrorKind::InvalidParameter`] if the ways
+    /// cannot be told apart.
+    pub fn compile_envelope(&self, envelope: &Envelope<Value>) -> Result<Arc<Grammar>> {
+        for schema in envelope.values() {
+            schema::check_size(schema, &self.options.schema.limits)?;
+        }
+        // No schema's text begins with this byte.
+        let mut key = String::from("\0");
+        for way in &envelope.ways {
+            let schema = match &way.body {
+                Body::Value(schema) => Some(schema),
+                Body::Prose => None,
+            };
+            key += &json!([way.opening, schema, way.closing, way.again]).to_string();
+        }
+        key += &json!(envelope.between).to_string();
+        self.cache.get(&key, || {
+            let schemas: Vec<&Value> = envelope.values().collect();
+            let (lowered, nodes) = schema::lower_all(&schemas, &self.options.schema)?;
+            let mut nodes = nodes.into_iter();
+            let envelope = envelope.map(|_| nodes.next().expect("a node for each schema"));
+            self.pack(automaton::build_in(&lowered.ir, &envelope, &self.automaton)?)
+        })
+    }
+
     /// JSON mode: any object.
     ///
     /// # Errors
@@ -140,13 +168,21 @@ impl Compiler {
     }
 
     fn machine_of(&self, ir: &Ir) -> Result<Machine> {
-        let mut machine = automaton::build(ir, &self.automaton)?;
+        Ok(self.tightened(automaton::build(ir, &self.automaton)?))
+    }
+
+    fn tightened(&self, mut machine: Machine) -> Machine {
         table::tighten(&mut machine, &self.vocab);
-        Ok(machine)
+        machine
+    }
+
+    fn pack(&self, machine: Machine) -> Result<Grammar> {
+        let machine = self.tightened(machine);
+        table::pack(&machine, self.vocab.fingerprint(), self.options.max_table_bytes)
     }
 
     fn finish(&self, ir: &Ir) -> Result<Grammar> {
-        table::pack(&self.machine_of(ir)?, self.vocab.fingerprint(), self.options.max_table_bytes)
+        self.pack(automaton::build(ir, &self.automaton)?)
     }
 
     /// Number of grammars cached, and the bytes they take.

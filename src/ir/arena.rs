@@ -384,8 +384,14 @@ impl IrBuilder {
 
     /// The [`Ir`] of what `root` reaches, renumbered without gaps in the order of building.
     pub fn finish(self, root: NodeId) -> Ir {
+        self.finish_all(root, &[]).0
+    }
+
+    /// The [`Ir`] of what `root` and `more` reach, and the new numbers of `more`.
+    pub fn finish_all(self, root: NodeId, more: &[NodeId]) -> (Ir, Vec<NodeId>) {
         let mut reached = vec![false; self.nodes.len()];
         let mut todo = vec![TRUE, FALSE, root];
+        todo.extend(more);
         while let Some(id) = todo.pop() {
             if !std::mem::replace(&mut reached[id.0 as usize], true) {
                 each_child(&self.nodes[id.0 as usize], |c| todo.push(c));
@@ -420,7 +426,8 @@ impl IrBuilder {
             ir.pointers.push(pointer);
         }
         (ir.strings, ir.wider) = strings.into_iter().unzip();
-        ir
+        let more = more.iter().map(|id| ids[id.0 as usize]).collect();
+        (ir, more)
     }
 }
 

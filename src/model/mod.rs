@@ -35,6 +35,10 @@ pub trait LogitsSource {
     /// A prompt the source cannot take (too long for its context, ids it does not know).
     fn start(&mut self, prompt: &[u32]) -> Result<SeqId>;
 
+    /// Tells that the text may begin with one of `openings`, after which a JSON value comes: a source whose prompt has
+    /// not told it how calls of functions are written.
+    fn expect(&mut self, _seq: SeqId, _openings: &[&[u8]]) {}
+
     /// Writes the logits of the next token of every sequence into `out`, shaped `[seqs.len(), width]`.
     ///
     /// The same sequence must give the same row whatever else is in the batch: reproducible output

@@ -42,27 +42,6 @@ impl ApiError {
         ApiError { status: 500, message: message.into(), param: None, code: None, pointer: String::new() }
     }
 
-    /// The answer to a schema that the compiler refuses, in OpenAI's words.
-    ///
-    /// `name` is the `json_schema.name`; the error's pointer into the schema becomes a
-    /// `In context=('properties', 'a')` and, in [`pointer`](ApiError::pointer), a place in the body.
-    pub fn from_schema_error(name: &str, error: &Error) -> Self {
-        let inner = error.pointer().unwrap_or("");
-        let message = format!(
-            "Invalid schema for response_format '{name}': In context={}, {}: {}",
-            python_tuple(inner),
-            error.kind().as_str(),
-            error.message()
-        );
-        ApiError {
-            status: 400,
-            message,
-            param: Some("response_format".into()),
-            code: None,
-            pointer: format!("/response_format/json_schema/schema{inner}"),
-        }
-    }
-
     /// `{"error": {"message", "type", "param", "code"}}`.
     pub fn body(&self) -> Value {
         let kind = if self.status < 500 { "invalid_request_error" } else { "server_error" };
@@ -85,7 +64,7 @@ impl From<ApiError> for Error {
 }
 
 /// The segments of a JSON pointer, unescaped.
-fn segments(pointer: &str) -> impl Iterator<Item = String> + '_ {
+pub(super) fn segments(pointer: &str) -> impl Iterator<Item = String> + '_ {
     pointer.split('/').skip(1).map(|s| s.replace("~1", "/").replace("~0", "~"))
 }
 
@@ -105,15 +84,6 @@ fn param_of(pointer: &str) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// `/properties/a` as the tuple that OpenAI's messages show: `('properties', 'a')`.
-fn python_tuple(pointer: &str) -> String {
-    let items: Vec<String> = segments(pointer).map(|s| format!("'{s}'")).collect();
-    match items.as_slice() {
-        [one] => format!("({one},)"),
-        many => format!("({})", many.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,20 +93,5 @@ mod tests {
         assert_eq!(ApiError::invalid("/messages/0/role", "x").param.as_deref(), Some("messages[0].role"));
         assert_eq!(ApiError::invalid("", "x").param, None);
         assert_eq!(ApiError::invalid("/logit_bias/12", "x").param.as_deref(), Some("logit_bias[12]"));
-    }
-
-    #[test]
-    fn schema_errors_name_the_context() {
-        let cause = Error::at(ErrorKind::UnsupportedKeyword, "/properties/a", "no");
-        let e = ApiError::from_schema_error("math", &cause);
-        assert!(
-            e.message
-                .starts_with("Invalid schema for response_format 'math': In context=('properties', 'a'), ")
-        );
-        assert_eq!(e.pointer, "/response_format/json_schema/schema/properties/a");
-        assert_eq!(e.body()["error"]["param"], "response_format");
-        let root = ApiError::from_schema_error("m", &Error::new(ErrorKind::InvalidSchema, "no"));
-        assert!(root.message.contains("context=(), "), "{}", root.message);
-        assert_eq!(python_tuple("/anyOf"), "('anyOf',)");
     }
 }

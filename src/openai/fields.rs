@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 
 /// The result of reading one member.
-pub(super) type Read<T> = Result<T, ApiError>;
+pub(crate) type Read<T> = Result<T, ApiError>;
 
 /// An object of the request and where it stands; `null` members count as absent, as in the API.
 #[derive(Clone)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,
     pointer: String,
 }
@@ -27,6 +27,27 @@ impl<'a> Fields<'a> {
     /// Where the member `key` stands.
     pub fn at(&self, key: &str) -> String {
         format!("{}/{}", self.pointer, key.replace('~', "~0").replace('/', "~1"))
+    }
+
+    /// The object as OpenAI names a parameter (`response_format`); empty for the body.
+    pub fn param(&self) -> String {
+        ApiError::invalid(self.pointer.as_str(), "").param.unwrap_or_default()
+    }
+
+    /// The error for a member that is not known.
+    pub fn unknown(&self, key: &str) -> ApiError {
+        let e = ApiError::invalid(self.at(key), "");
+        let message = format!("Unknown parameter: '{}'.", e.param.as_deref().unwrap_or(key));
+        ApiError { message, ..e }.with_code("unknown_parameter")
+    }
+
+    /// An optional array.
+    pub fn array(&self, key: &str) -> Read<Option<&'a [Value]>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Array(list)) => Ok(Some(list)),
+            Some(other) => Err(wrong_type(&self.at(key), "an array", other)),
+        }
     }
 
     /// The member, unless it is absent or null.
@@ -99,7 +120,7 @@ impl<'a> Fields<'a> {
 }
 
 /// `value` as a number in `low..=high`.
-pub(super) fn number_in(value: &Value, pointer: &str, low: f64, high: f64) -> Read<f64> {
+pub(crate) fn number_in(value: &Value, pointer: &str, low: f64, high: f64) -> Read<f64> {
     match value.as_f64() {
         Some(x) if value.is_number() && (low..=high).contains(&x) => Ok(x),
         Some(_) => Err(out_of_range(pointer, value, &low.to_string(), &high.to_string())),
@@ -108,7 +129,7 @@ pub(super) fn number_in(value: &Value, pointer: &str, low: f64, high: f64) -> Re
 }
 
 /// "Invalid type for 'x': expected …, but got … instead."
-pub(super) fn wrong_type(pointer: &str, expected: &str, found: &Value) -> ApiError {
+pub(crate) fn wrong_type(pointer: &str, expected: &str, found: &Value) -> ApiError {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -1,102 +1,159 @@
-//! `response_format`: free text, any JSON object, or JSON that matches a schema.
+//! The format of a reply: free text, any JSON object, or JSON that matches a schema.
+//!
+//! Chat Completions has it as `response_format` with the schema one level down in `json_schema`; Responses has it as
+//! `text.format`, all on one level.
 
 use serde_json::Value;
 
 use super::error::ApiError;
 use super::fields::{Fields, Read, wrong_type};
-use super::message::Message;
+use super::schema::SchemaPlace;
+use crate::chat::{Format, Message};
+use crate::strict::Profile;
 
-/// The longest `json_schema.name`.
+/// The longest name of a schema or function.
 const NAME_CHARACTERS: usize = 64;
 
-/// What the reply must look like.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum ResponseFormat {
-    /// No constraint.
-    #[default]
-    Text,
-    /// JSON mode: any JSON object.
-    JsonObject,
-    /// JSON that matches `schema`.
-    JsonSchema {
-        /// A label; it appears in error messages and has no effect on the output.
-        name: String,
-        /// The schema, as it was sent.
-        schema: Value,
-    },
-}
-
-impl ResponseFormat {
-    /// The schema that constrains the output; JSON mode is the schema of all objects.
-    pub fn schema(&self) -> Option<Value> {
-        match self {
-            ResponseFormat::Text => None,
-            ResponseFormat::JsonObject => Some(serde_json::json!({"type": "object"})),
-            ResponseFormat::JsonSchema { schema, .. } => Some(schema.clone()),
-        }
-    }
-
-    /// The name for error messages.
-    pub fn name(&self) -> &str {
-        match self {
-            ResponseFormat::Text => "text",
-            ResponseFormat::JsonObject => "json_object",
-            ResponseFormat::JsonSchema { name, .. } => name,
-        }
-    }
-}
-
-/// Reads `response_format`, and holds JSON mode to its rule about the word JSON.
-pub(super) fn read_format(body: &Fields<'_>, messages: &[Message]) -> Read<ResponseFormat> {
+/// Reads `response_format`.
+pub(super) fn read_response_format(
+    body: &Fields<'_>,
+    messages: &[Message],
+    profile: &Profile,
+) -> Read<Format> {
     let Some(fields) = body.object("response_format")? else {
-        return Ok(ResponseFormat::Text);
+        return Ok(Format::Text);
     };
+    let place = |name: String| SchemaPlace { name, ..response_format("") };
+    read_format(
+        &fields,
+        fields.object("json_schema"),
+        &["type", "json_schema"],
+        place,
+        messages,
+        "messages",
+        profile,
+    )
+}
+
+/// Reads `text.format`.
+pub(super) fn read_text_format(body: &Fields<'_>, messages: &[Message], profile: &Profile) -> Read<Format> {
+    let Some(text) = body.object("text")? else {
+        return Ok(Format::Text);
+    };
+    for key in text.keys() {
+        // `verbosity` is a hint for models that were trained to take it.
+        if !matches!(key, "format" | "verbosity") {
+            return Err(text.unknown(key));
+        }
+    }
+    let Some(fields) = text.object("format")? else {
+        return Ok(Format::Text);
+    };
+    let place = |name: String| SchemaPlace { name, ..text_format("") };
+    let keys = &["type", "name", "description", "schema", "strict"];
+    read_format(&fields, Ok(Some(fields.clone())), keys, place, messages, "input", profile)
+}
+
+/// Where the schema of `response_format` stands.
+pub(super) fn response_format(name: &str) -> SchemaPlace {
+    SchemaPlace {
+        what: "response_format",
+        name: name.to_owned(),
+        pointer: "/response_format/json_schema/schema".into(),
+        param: "response_format".into(),
+        code: None,
+    }
+}
+
+/// Where the schema of `text.format` stands.
+pub(super) fn text_format(name: &str) -> SchemaPlace {
+    SchemaPlace {
+        what: "response_format",
+        name: name.to_owned(),
+        pointer: "/text/format/schema".into(),
+        param: "text.format.schema".into(),
+        code: Some("invalid_json_schema"),
+    }
+}
+
+/// Reads a format, and holds JSON mode to its rule about the word JSON. `described` has the name and the schema.
+fn read_format(
+    fields: &Fields<'_>,
+    described: Read<Option<Fields<'_>>>,
+    keys: &[&str],
+    place: impl FnOnce(String) -> SchemaPlace,
+    messages: &[Message],
+    messages_key: &str,
+    profile: &Profile,
+) -> Read<Format> {
     fields.need("type")?;
-    match fields.text("type")?.unwrap_or_default() {
-        "text" => Ok(ResponseFormat::Text),
+    let kind = fields.text("type")?.unwrap_or_default();
+    if let Some(key) = fields.keys().find(|key| !keys.contains(key)) {
+        return Err(fields.unknown(key));
+    }
+    match kind {
+        "text" => Ok(Format::Text),
         "json_object" => {
             if messages.iter().any(|m| m.text.to_ascii_lowercase().contains("json")) {
-                return Ok(ResponseFormat::JsonObject);
+                return Ok(Format::JsonObject);
             }
-            let message = "'messages' must contain the word 'json' in some form, to use 'response_format' of type \
-                           'json_object'.";
-            Err(ApiError::invalid("/messages", message))
+            let param = fields.param();
+            let message = format!(
+                "'{messages_key}' must contain the word 'json' in some form, to use '{param}' of type 'json_object'."
+            );
+            Err(ApiError::invalid(format!("/{messages_key}"), message))
         }
         "json_schema" => {
-            fields.need("json_schema")?;
-            read_json_schema(fields.object("json_schema")?.unwrap_or(fields))
+            let Some(described) = described? else {
+                fields.need("json_schema")?;
+                return Ok(Format::Text);
+            };
+            read_json_schema(&described, place, profile)
         }
         other => {
+            let param = fields.param();
             let message =
-                format!("Unsupported response_format type '{other}'; use text, json_object or json_schema.");
+                format!("Unsupported {param} type '{other}'; use text, json_object or json_schema.");
             Err(ApiError::invalid(fields.at("type"), message).with_code("invalid_value"))
         }
     }
 }
 
-fn read_json_schema(fields: Fields<'_>) -> Read<ResponseFormat> {
+fn read_json_schema(
+    fields: &Fields<'_>,
+    place: impl FnOnce(String) -> SchemaPlace,
+    profile: &Profile,
+) -> Read<Format> {
     for key in fields.keys() {
-        if !matches!(key, "name" | "description" | "schema" | "strict") {
-            let message = format!("Unknown parameter: 'response_format.json_schema.{key}'.");
-            return Err(ApiError::invalid(fields.at(key), message).with_code("unknown_parameter"));
+        if !matches!(key, "type" | "name" | "description" | "schema" | "strict") {
+            return Err(fields.unknown(key));
         }
     }
+    let name = read_name(fields)?;
+    let description = fields.text("description")?.map(str::to_owned);
+    let strict = fields.flag("strict")?.unwrap_or(false);
+    let schema = match fields.need("schema")? {
+        schema @ (Value::Object(_) | Value::Bool(_)) => schema.clone(),
+        other => return Err(wrong_type(&fields.at("schema"), "an object", other)),
+    };
+    if strict {
+        place(name.clone()).check(&schema, profile)?;
+    }
+    Ok(Format::JsonSchema { name, description, schema, strict })
+}
+
+/// Reads the `name` of a schema or function.
+pub(super) fn read_name(fields: &Fields<'_>) -> Read<String> {
     fields.need("name")?;
     let name = fields.text("name")?.unwrap_or_default();
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > NAME_CHARACTERS || !name.chars().all(legal) {
+        let e = ApiError::invalid(fields.at("name"), "");
         let message = format!(
-            "Invalid 'response_format.json_schema.name': '{name}' must have 1 to {NAME_CHARACTERS} of the characters \
-             a-z, A-Z, 0-9, '_' and '-'."
+            "Invalid '{}': '{name}' must have 1 to {NAME_CHARACTERS} of the characters a-z, A-Z, 0-9, '_' and '-'.",
+            e.param.as_deref().unwrap_or("name")
         );
-        return Err(ApiError::invalid(fields.at("name"), message).with_code("invalid_value"));
+        return Err(ApiError { message, ..e }.with_code("invalid_value"));
     }
-    fields.text("description")?;
-    fields.flag("strict")?;
-    match fields.need("schema")? {
-        schema @ (Value::Object(_) | Value::Bool(_)) => {
-            Ok(ResponseFormat::JsonSchema { name: name.to_owned(), schema: schema.clone() })
-        }
-        other => Err(wrong_type(&fields.at("schema"), "an object", other)),
-    }
+    Ok(name.to_owned())
 }

@@ -4,9 +4,13 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::fields::{Fields, Read, number_in, wrong_type};
-use super::format::{ResponseFormat, read_format};
-use super::message::{Message, read_messages};
+use super::format::{read_response_format, response_format};
+use super::message::read_messages;
+use super::tools::{Style, parameters, read_tools};
+use crate::chat::{Generation, Source};
+use crate::error::Error;
 use crate::sampling::SamplingParams;
+use crate::strict::{self, Profile};
 
 /// The most alternatives reported with a token.
 const TOP_LOGPROBS: u64 = 20;
@@ -38,8 +42,8 @@ const UNDERSTOOD: &[&str] = &[
     "logprobs",
     "top_logprobs",
     "stream",
+    "stream_options",
     "tools",
-    "functions",
     "tool_choice",
     "parallel_tool_calls",
 ];
@@ -49,72 +53,113 @@ const UNDERSTOOD: &[&str] = &[
 pub struct ChatRequest {
     /// The model's name; it is echoed in the reply and selects nothing.
     pub model: String,
-    /// The conversation so far; never empty.
-    pub messages: Vec<Message>,
-    /// What the reply must look like.
-    pub format: ResponseFormat,
-    /// How tokens are chosen; its seed is 0 if the request names none.
-    pub sampling: SamplingParams,
-    /// Whether the request names a seed.
-    pub seeded: bool,
-    /// The most tokens to generate, if the request says.
-    pub max_tokens: Option<u32>,
-    /// Sequences before which free text ends; empty with a JSON format.
-    pub stop: Vec<String>,
+    /// What is to be generated.
+    pub generation: Generation,
+    /// Whether, and how, the reply is streamed.
+    pub stream: Option<StreamOptions>,
+}
+
+/// How a reply is streamed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// Whether a last chunk tells the tokens used.
+    pub include_usage: bool,
 }
 
 impl ChatRequest {
-    /// Reads a body.
+    /// Reads a body; strict schemas are held to what OpenAI takes in 2026.
+    ///
+    /// # Errors
+    /// As [`ChatRequest::parse_with`].
+    pub fn parse(body: &Value) -> Result<Self, ApiError> {
+        Self::parse_with(body, &strict::OPENAI_2026)
+    }
+
+    /// Reads a body; strict schemas are held to `profile`.
     ///
     /// # Errors
     /// The first problem, with the JSON pointer and the parameter it concerns. See the
     /// [module](super) for what is refused.
-    pub fn parse(body: &Value) -> Result<Self, ApiError> {
+    pub fn parse_with(body: &Value, profile: &Profile) -> Result<Self, ApiError> {
         let fields = Fields::of(body, "")?;
         refuse_unserved(&fields)?;
         fields.need("model")?;
         let model = fields.text("model")?.unwrap_or_default().to_owned();
         let messages = read_messages(fields.need("messages")?, "/messages")?;
-        let format = read_format(&fields, &messages)?;
-        let stop = read_stop(&fields)?;
-        if !stop.is_empty() && format != ResponseFormat::Text {
-            let message = "'stop' cannot be combined with a JSON 'response_format': a stop sequence could cut the value \
-                           short. Remove 'stop'; the end of the JSON value ends the reply.";
-            return Err(ApiError::invalid("/stop", message).with_code("unsupported_parameter"));
-        }
-        let sampling = read_sampling(&fields)?;
-        Ok(ChatRequest {
-            model,
+        let format = read_response_format(&fields, &messages, profile)?;
+        let tools = read_tools(&fields, Style::Chat, profile)?;
+        let generation = Generation {
             messages,
             format,
-            sampling,
+            tools: tools.list,
+            tool_choice: tools.choice,
+            parallel_calls: tools.parallel,
+            sampling: read_sampling(&fields)?,
             seeded: fields.get("seed").is_some(),
+            choices: fields.integer("n", 1, 128)?.unwrap_or(1) as u32,
             max_tokens: read_max_tokens(&fields)?,
-            stop,
-        })
+            stop: read_stop(&fields)?,
+        };
+        refuse_stop(&generation)?;
+        Ok(ChatRequest { model, generation, stream: read_stream(&fields)? })
     }
+
+    /// The answer to a schema that the compiler refuses.
+    pub fn schema_error(&self, source: Source, error: &Error) -> ApiError {
+        match source {
+            Source::Format => response_format(self.generation.format.name()).refused(error),
+            Source::Tool(at) => parameters(Style::Chat, at, &self.generation.tools[at].name).refused(error),
+            Source::Request => ApiError::invalid("", error.message()),
+        }
+    }
+}
+
+/// A stop sequence could cut a value short.
+fn refuse_stop(generation: &Generation) -> Read<()> {
+    let what = if generation.stop.is_empty() {
+        return Ok(());
+    } else if generation.format.is_json() {
+        "a JSON 'response_format': a stop sequence could cut the value short. Remove 'stop'; the end of the JSON value"
+    } else if !generation.callable().is_empty() {
+        "'tools': a stop sequence could cut arguments short. Remove 'stop'; the end of the call"
+    } else {
+        return Ok(());
+    };
+    let message = format!("'stop' cannot be combined with {what} ends the reply.");
+    Err(ApiError::invalid("/stop", message).with_code("unsupported_parameter"))
+}
+
+fn read_stream(fields: &Fields<'_>) -> Read<Option<StreamOptions>> {
+    let options = fields.object("stream_options")?;
+    if fields.flag("stream")? != Some(true) {
+        return match options {
+            Some(_) => {
+                let message = "'stream_options' is only allowed when 'stream' is true.";
+                Err(ApiError::invalid("/stream_options", message))
+            }
+            None => Ok(None),
+        };
+    }
+    let Some(options) = options else { return Ok(Some(StreamOptions::default())) };
+    // `include_obfuscation` pads chunks against eavesdroppers; none are padded here.
+    if let Some(key) = options.keys().find(|key| !matches!(*key, "include_usage" | "include_obfuscation")) {
+        return Err(options.unknown(key));
+    }
+    Ok(Some(StreamOptions { include_usage: options.flag("include_usage")?.unwrap_or(false) }))
 }
 
 /// Refuses what would change the reply's shape, and names that are not known.
 fn refuse_unserved(fields: &Fields<'_>) -> Read<()> {
     for (key, value) in fields.members() {
-        let refused = match key {
-            "tools" | "functions" if value.as_array().is_none_or(|a| !a.is_empty()) => {
-                format!("'{key}' is not supported; put the schema into 'response_format'.")
-            }
-            "stream" if fields.flag("stream")? == Some(true) => {
-                "'stream' is not supported in a batch; remove it.".to_owned()
-            }
-            "n" if fields.integer("n", 1, 128)? != Some(1) => {
-                "Only 'n' = 1 is supported; send the request once for each choice.".to_owned()
-            }
+        let instead = match key {
+            "functions" if value.as_array().is_some_and(Vec::is_empty) => continue,
+            "functions" => "tools",
+            "function_call" => "tool_choice",
             _ if UNDERSTOOD.contains(&key) || WITHOUT_EFFECT.contains(&key) => continue,
-            _ => {
-                let e = ApiError::invalid(fields.at(key), format!("Unknown parameter: '{key}'."));
-                return Err(e.with_code("unknown_parameter"));
-            }
+            _ => return Err(fields.unknown(key)),
         };
-        return Err(ApiError::invalid(fields.at(key), refused).with_code("unsupported_parameter"));
+        let message = format!("'{key}' is not supported; use '{instead}'.");
+        return Err(ApiError::invalid(fields.at(key), message).with_code("unsupported_parameter"));
     }
     Ok(())
 }

@@ -2,90 +2,77 @@
 
 use serde_json::{Value, json};
 
-use super::identifier::identifier;
+use super::request::ChatRequest;
+use crate::chat::{Call, Choice, Logprobs, Reply, TokenLogprob, Usage, identifier};
 
-/// Why the text ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FinishReason {
-    /// The value, or the text, was complete, or a stop sequence was reached.
-    Stop,
-    /// The most tokens allowed were generated.
-    Length,
-}
-
-impl FinishReason {
-    /// The name in replies.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FinishReason::Stop => "stop",
-            FinishReason::Length => "length",
-        }
-    }
-}
-
-/// One token of the reply with its log-probability and the likeliest alternatives.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TokenLogprob {
-    /// The token's bytes, which need not be whole characters.
-    pub bytes: Vec<u8>,
-    /// Natural logarithm of its probability among the legal tokens.
-    pub logprob: f32,
-    /// The likeliest tokens here, in falling order, as (bytes, log-probability).
-    pub top: Vec<(Vec<u8>, f32)>,
-}
-
-/// A finished reply.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Completion {
-    /// What the id is derived from, such as the line's `custom_id`.
-    pub key: String,
-    /// Unix time in seconds.
-    pub created: u64,
-    /// The model's name, as requested.
-    pub model: String,
-    /// The text.
-    pub content: String,
-    /// Why it ended.
-    pub finish_reason: FinishReason,
-    /// One entry a token, if they were asked for.
-    pub logprobs: Option<Vec<TokenLogprob>>,
-    /// Tokens of the prompt.
-    pub prompt_tokens: usize,
-    /// Tokens generated, the one that ended the text included.
-    pub completion_tokens: usize,
-    /// Names the code that produced the text, such as `warpgrammar-0.1.0-cpu`.
-    pub system_fingerprint: String,
-}
-
-impl Completion {
+impl ChatRequest {
     /// The reply as JSON.
-    pub fn to_json(&self) -> Value {
-        let logprobs = self.logprobs.as_ref().map(|tokens| {
-            let content: Vec<Value> = tokens.iter().map(token_json).collect();
-            json!({"content": content, "refusal": null})
+    pub fn reply(&self, reply: &Reply) -> Value {
+        let choices = reply.choices.iter().enumerate().map(|(index, choice)| {
+            json!({
+                "index": index,
+                "message": message(choice, &reply.key, index),
+                "logprobs": choice.logprobs.as_ref().map(logprobs),
+                "finish_reason": choice.finish.map(|reason| reason.as_str()),
+            })
         });
         json!({
-            "id": identifier("chatcmpl-", &[&self.key]),
+            "id": completion_id(&reply.key),
             "object": "chat.completion",
-            "created": self.created,
+            "created": reply.created(),
             "model": self.model,
-            "choices": [{
-                "index": 0,
-                "message": {"role": "assistant", "content": self.content, "refusal": null},
-                "logprobs": logprobs,
-                "finish_reason": self.finish_reason.as_str(),
-            }],
-            "usage": {
-                "prompt_tokens": self.prompt_tokens,
-                "completion_tokens": self.completion_tokens,
-                "total_tokens": self.prompt_tokens + self.completion_tokens,
-            },
-            "system_fingerprint": self.system_fingerprint,
+            "choices": choices.collect::<Vec<Value>>(),
+            "usage": usage(reply.usage),
+            "system_fingerprint": reply.system_fingerprint,
         })
     }
 }
 
-fn token_json(token: &TokenLogprob) -> Value {
+/// The `id` of a reply and of its chunks.
+pub(super) fn completion_id(key: &str) -> String {
+    identifier("chatcmpl-", &[key])
+}
+
+/// The `id` of a call.
+pub(super) fn call_id(key: &str, choice: usize, call: usize) -> String {
+    identifier("call_", &[key, &choice.to_string(), &call.to_string()])
+}
+
+fn message(choice: &Choice, key: &str, index: usize) -> Value {
+    let mut out = json!({"role": "assistant", "content": choice.content, "refusal": choice.refusal});
+    if !choice.calls.is_empty() {
+        let call = |(k, call): (usize, &Call)| {
+            json!({
+                "id": call_id(key, index, k),
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            })
+        };
+        out["tool_calls"] = choice.calls.iter().enumerate().map(call).collect();
+    }
+    out
+}
+
+/// The `usage` object.
+pub(super) fn usage(usage: Usage) -> Value {
+    json!({
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.total(),
+    })
+}
+
+/// The `logprobs` object; what has no tokens is null.
+pub(super) fn logprobs(all: &Logprobs) -> Value {
+    let list = |tokens: &[TokenLogprob]| match tokens {
+        [] => Value::Null,
+        tokens => tokens.iter().map(token).collect(),
+    };
+    json!({"content": list(&all.content), "refusal": list(&all.refusal)})
+}
+
+/// One token's entry.
+pub(super) fn token(token: &TokenLogprob) -> Value {
     let entry = |bytes: &[u8], logprob: f32| {
         // Bytes that are not UTF-8 by themselves show as U+FFFD in `token`; `bytes` is exact.
         json!({"token": String::from_utf8_lossy(bytes), "logprob": number(logprob), "bytes": bytes})

@@ -8,30 +8,52 @@ use serde_json::{Map, Value};
 use super::draft::{Draft, Version};
 use super::keywords::{Role, keyword};
 use super::reference::{References, ScopeId, Target};
-use super::{Lowered, SchemaOptions, Warning, decimal::Decimal, pointer};
+use super::{SchemaOptions, Warning, decimal::Decimal, pointer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{FALSE, IrBuilder, NodeId, TRUE, TypeSet};
 
-/// Lowers a document whose size has been checked.
-pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered> {
+/// What the documents lowered into one [`Ir`](crate::ir::Ir) share.
+pub(super) struct Shared {
+    pub ir: IrBuilder,
+    pub warnings: Vec<Warning>,
+    leaves: HashMap<LeafKey, NodeId>,
+    enum_values: usize,
+    enum_bytes: usize,
+}
+
+impl Shared {
+    pub fn new() -> Self {
+        Shared {
+            ir: IrBuilder::new(),
+            warnings: Vec::new(),
+            leaves: HashMap::new(),
+            enum_values: 0,
+            enum_bytes: 0,
+        }
+    }
+}
+
+/// Lowers a document whose size has been checked; its root, and what the next one goes on with.
+pub(super) fn lower(document: &Value, options: &SchemaOptions, shared: Shared) -> Result<(NodeId, Shared)> {
     let draft = Draft::of(document)?;
     let references = References::new(document, draft, options)?;
     let order = references.order.clone();
     let built = vec![Built::NotYet; references.targets.len()];
+    let Shared { ir, warnings, leaves, enum_values, enum_bytes } = shared;
     let mut lowering = Lowering {
         options,
         draft,
         scope: 0,
         references,
         built,
-        ir: IrBuilder::new(),
+        ir,
         path: String::new(),
-        warnings: Vec::new(),
+        warnings,
         problems: Vec::new(),
         given_up: false,
-        leaves: HashMap::new(),
-        enum_values: 0,
-        enum_bytes: 0,
+        leaves,
+        enum_values,
+        enum_bytes,
     };
     for target in order {
         let Target { schema, ref pointer, scope, .. } = lowering.references.targets[target];
@@ -49,7 +71,8 @@ pub(super) fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered
         return Err(error);
     }
     let Built::Node(root) = lowering.built[0] else { unreachable!("the root is a target") };
-    Ok(Lowered { ir: lowering.ir.finish(root), warnings: lowering.warnings })
+    let Lowering { ir, warnings, leaves, enum_values, enum_bytes, .. } = lowering;
+    Ok((root, Shared { ir, warnings, leaves, enum_values, enum_bytes }))
 }
 
 /// How many problems of a document are reported.

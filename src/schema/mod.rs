@@ -35,7 +35,7 @@ use serde_json::Value;
 pub use languages::PatternLimits;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Ir, IrBuilder, TypeSet};
+use crate::ir::{Ir, IrBuilder, NodeId, TRUE, TypeSet};
 
 /// How a schema is read.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +140,27 @@ pub fn parse(text: &str, options: &SchemaOptions) -> Result<Lowered> {
 /// the order of lowering, with the others as its [`problems`](Error::problems).
 pub fn lower(document: &Value, options: &SchemaOptions) -> Result<Lowered> {
     check_size(document, &options.limits)?;
-    lowering::lower(document, options)
+    let (root, shared) = lowering::lower(document, options, lowering::Shared::new())?;
+    Ok(Lowered { ir: shared.ir.finish(root), warnings: shared.warnings })
+}
+
+/// Lowers several documents into one [`Ir`], and says which node each is; its root is the first, or true if there is
+/// none. The limits hold for all together. A reference stays within its document.
+///
+/// # Errors
+/// As [`lower`], of the first document with a problem.
+pub fn lower_all(documents: &[&Value], options: &SchemaOptions) -> Result<(Lowered, Vec<NodeId>)> {
+    let mut shared = lowering::Shared::new();
+    let mut roots = Vec::with_capacity(documents.len());
+    for document in documents {
+        check_size(document, &options.limits)?;
+        let (root, next) = lowering::lower(document, options, shared)?;
+        roots.push(root);
+        shared = next;
+    }
+    let root = roots.first().copied().unwrap_or(TRUE);
+    let (ir, roots) = shared.ir.finish_all(root, &roots);
+    Ok((Lowered { ir, warnings: shared.warnings }, roots))
 }
 
 /// JSON mode: any object.

@@ -4,6 +4,7 @@
 mod common;
 #[path = "../engine"]
 mod emulated {
+    pub mod envelopes;
     pub mod outputs;
     pub mod rollback;
     pub mod rows;

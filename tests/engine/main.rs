@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod compiling;
+mod envelopes;
 mod outputs;
 mod rollback;
 mod rows;

@@ -15,10 +15,9 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use warpgrammar::chat::Framing;
 use warpgrammar::engine::{Engine, EngineOptions};
 use warpgrammar::model::CopyModel;
-use warpgrammar::openai::FinishReason;
-use warpgrammar::openai::batch::output_line;
 use warpgrammar::{Error, ErrorKind, Result};
 
 use self::journal::Journal;
@@ -56,10 +55,10 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
     let sink = |outcome: Outcome| {
         bar.inc(1);
         match outcome {
-            Ok((custom_id, completion)) => {
+            Ok(answered) => {
                 summary.answered += 1;
-                summary.cut_off += usize::from(completion.finish_reason == FinishReason::Length);
-                output.append(&output_line(&custom_id, completion.to_json()))
+                summary.cut_off += usize::from(answered.cut_off);
+                output.append(&answered.line)
             }
             Err(error) => {
                 summary.failed += 1;
@@ -69,7 +68,8 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
         }
     };
     let (jobs, ready) = sync_channel(2 * slots);
-    let preparation = Preparation { compiler: &compiler, settled, seed: args.seed };
+    let framing = Framing { refusal: args.refusal_marker.clone(), ..Framing::default() };
+    let preparation = Preparation { compiler: &compiler, settled, seed: args.seed, framing };
     let (prepared, decoded) = std::thread::scope(|scope| {
         // `jobs` moves into the thread, so that the channel closes when the input ends, and `ready` is
         // dropped before the thread is waited for, so that a failure here ends it too.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use warpgrammar::api::batch::{BatchError, BatchRequest, duplicate, parse_line};
+use warpgrammar::chat::{Framing, Plan, derived_seed, template};
 use warpgrammar::engine::{Compiler, Grammar};
-use warpgrammar::openai::batch::{BatchError, BatchRequest, duplicate, parse_line};
-use warpgrammar::openai::{ApiError, ResponseFormat, derived_seed, template};
+use warpgrammar::openai::ApiError;
 use warpgrammar::{Error, ErrorKind, Result};
 
 use super::settled::Settled;
@@ -23,7 +24,9 @@ pub struct Prepared {
     pub line: usize,
     /// The request, with a seed in any case.
     pub request: BatchRequest,
-    /// What the reply must match.
+    /// The ways the replies can go.
+    pub plan: Arc<Plan>,
+    /// What the replies must match.
     pub grammar: Option<Arc<Grammar>>,
     /// The prompt's tokens.
     pub prompt: Vec<u32>,
@@ -49,6 +52,8 @@ pub struct Preparation<'a> {
     pub settled: Settled,
     /// Seeds requests that name no seed.
     pub seed: u64,
+    /// How calls and refusals are written.
+    pub framing: Framing,
 }
 
 impl Preparation<'_> {
@@ -92,34 +97,31 @@ impl Preparation<'_> {
     }
 
     fn prepare(&self, line: usize, mut request: BatchRequest, times: &mut Vec<Duration>) -> Job {
-        if !request.chat.seeded {
-            request.chat.sampling.seed = derived_seed(self.seed, &[&request.custom_id]);
-        }
+        request.request.seed(derived_seed(self.seed, &[&request.custom_id]));
         match self.build(&request, times) {
-            Ok((grammar, prompt)) => Ok(Prepared { line, request, grammar, prompt }),
-            Err(error) => Err(Box::new(in_body(line, request.custom_id, error))),
+            Ok((plan, grammar, prompt)) => Ok(Prepared { line, request, plan, grammar, prompt }),
+            Err(error) => Err(Box::new(in_body(line, &request, error))),
         }
     }
 
-    fn build(
-        &self,
-        request: &BatchRequest,
-        times: &mut Vec<Duration>,
-    ) -> std::result::Result<(Option<Arc<Grammar>>, Vec<u32>), ApiError> {
+    fn build(&self, request: &BatchRequest, times: &mut Vec<Duration>) -> Built {
         let vocab = self.compiler.vocabulary();
-        let prompt = vocab.encode(&template::prompt(&request.chat.messages)).map_err(|e| refusal(&e))?;
+        let generation = request.request.generation();
+        let prompt = template::prompt(generation, &self.framing);
+        let prompt = vocab.encode(&prompt).map_err(|e| refusal(&e))?;
+        let plan = Plan::new(generation, &self.framing);
         let start = Instant::now();
-        let compiled = match &request.chat.format {
-            ResponseFormat::Text => return Ok((None, prompt)),
-            ResponseFormat::JsonObject => self.compiler.json_object(),
-            ResponseFormat::JsonSchema { schema, .. } => self.compiler.compile(schema),
-        };
-        times.push(start.elapsed());
-        let name = request.chat.format.name();
-        let grammar = compiled.map_err(|e| ApiError::from_schema_error(name, &e))?;
-        Ok((Some(grammar), prompt))
+        let grammar = plan.compile(self.compiler);
+        if !matches!(grammar, Ok(None)) {
+            times.push(start.elapsed());
+        }
+        let grammar = grammar.map_err(|(source, error)| request.request.schema_error(source, &error))?;
+        Ok((Arc::new(plan), grammar, prompt))
     }
 }
+
+/// What [`Preparation::build`] makes of a request.
+type Built = std::result::Result<(Arc<Plan>, Option<Arc<Grammar>>, Vec<u32>), ApiError>;
 
 fn read(line: usize, bytes: &[u8]) -> std::result::Result<BatchRequest, Box<BatchError>> {
     // Editors on some systems open a file with a byte order mark.
@@ -128,7 +130,8 @@ fn read(line: usize, bytes: &[u8]) -> std::result::Result<BatchRequest, Box<Batc
         Ok(text) => parse_line(line, text),
         Err(e) => {
             let error = ApiError::invalid("", format!("The line is not UTF-8: {e}."));
-            Err(Box::new(BatchError { line, custom_id: None, error: error.with_code("invalid_json_line") }))
+            let error = error.with_code("invalid_json_line");
+            Err(Box::new(BatchError { line, custom_id: None, endpoint: None, error }))
         }
     }
 }
@@ -144,7 +147,8 @@ pub fn refusal(error: &Error) -> ApiError {
 }
 
 /// An error about a request's body as one about its line.
-pub fn in_body(line: usize, custom_id: String, error: ApiError) -> BatchError {
+pub fn in_body(line: usize, request: &BatchRequest, error: ApiError) -> BatchError {
     let error = ApiError { pointer: format!("/body{}", error.pointer), ..error };
-    BatchError { line, custom_id: Some(custom_id), error }
+    let custom_id = Some(request.custom_id.clone());
+    BatchError { line, custom_id, endpoint: Some(request.endpoint.clone()), error }
 }

@@ -1,75 +1,58 @@
-//! A reply in the making: from tokens to the `chat.completion` object.
+//! The replies to one request in the making: as many as it asks for, each on a row of its own.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use warpgrammar::engine::{Finish, Step};
-use warpgrammar::openai::batch::BatchRequest;
-use warpgrammar::openai::stop::StopScanner;
-use warpgrammar::openai::{Completion, FinishReason, TokenLogprob};
-use warpgrammar::vocab::Vocabulary;
+use warpgrammar::api::batch::BatchRequest;
+use warpgrammar::chat::{Choice, Delta, Output, Plan, Reply, Usage};
 
-/// What has been generated for one request.
-pub struct Reply {
+/// A request being answered.
+pub struct Answer {
+    /// Its line, counted from 1.
+    pub line: usize,
     /// The request.
     pub request: BatchRequest,
-    prompt_tokens: usize,
+    /// The ways the replies can go.
+    pub plan: Arc<Plan>,
+    /// The prompt's tokens.
+    pub prompt: Vec<u32>,
+    /// The replies so far.
+    choices: Vec<Choice>,
     tokens: usize,
-    text: Vec<u8>,
-    stop: StopScanner,
-    /// Where each token's text begins, and its log-probability, if they were asked for.
-    logprobs: Option<Vec<(usize, TokenLogprob)>>,
+    /// Replies that have not ended.
+    open: usize,
 }
 
-impl Reply {
-    /// An empty reply.
-    pub fn new(request: BatchRequest, prompt_tokens: usize) -> Self {
-        let stop = StopScanner::new(&request.chat.stop);
-        let logprobs = request.chat.sampling.logprobs.then(Vec::new);
-        Reply { request, prompt_tokens, tokens: 0, text: Vec::new(), stop, logprobs }
+impl Answer {
+    /// No reply yet.
+    pub fn new(line: usize, request: BatchRequest, plan: Arc<Plan>, prompt: Vec<u32>) -> Self {
+        let open = request.request.generation().choices as usize;
+        let choices = vec![Choice::default(); open];
+        Answer { line, request, plan, prompt, choices, tokens: 0, open }
     }
 
-    /// Tokens so far, one that ended the text included.
-    pub fn tokens(&self) -> usize {
-        self.tokens
+    /// A row's beginning.
+    pub fn output(&self) -> Output {
+        Output::new(self.request.request.generation(), self.plan.clone())
     }
 
-    /// Takes one step's token; the reason if the reply ends with it.
-    pub fn push(&mut self, step: &Step, vocab: &Vocabulary) -> Option<FinishReason> {
-        let bytes = |id: u32| vocab.bytes(id).unwrap_or_default().to_vec();
+    /// Takes what a step has added to a choice; whether that was the last of the whole answer.
+    pub fn add(&mut self, choice: u32, delta: Delta) -> bool {
         self.tokens += 1;
-        if !vocab.is_stop(step.token) {
-            if let Some(logprobs) = &mut self.logprobs {
-                let top = step.top.iter().map(|&(id, logprob)| (bytes(id), logprob)).collect();
-                let logprob = step.logprob.unwrap_or(f32::NEG_INFINITY);
-                logprobs.push((self.text.len(), TokenLogprob { bytes: bytes(step.token), logprob, top }));
-            }
-            self.text.extend(bytes(step.token));
-        }
-        if let Some(cut) = self.stop.find(&self.text) {
-            self.text.truncate(cut);
-            if let Some(logprobs) = &mut self.logprobs {
-                logprobs.retain(|(at, _)| *at < cut);
-            }
-            return Some(FinishReason::Stop);
-        }
-        step.finish.map(|finish| match finish {
-            Finish::Stop => FinishReason::Stop,
-            Finish::Length => FinishReason::Length,
-        })
+        self.open -= usize::from(delta.finish.is_some());
+        self.choices[choice as usize].add(delta);
+        self.open == 0
     }
 
-    /// The finished reply. Free text can end inside a character, which then shows as U+FFFD.
-    pub fn finish(self, finish_reason: FinishReason, system_fingerprint: &str) -> Completion {
+    /// The finished reply.
+    pub fn finish(self, system_fingerprint: &str) -> Reply {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Completion {
+        Reply {
             key: self.request.custom_id,
-            created: now.map_or(0, |t| t.as_secs()),
-            model: self.request.chat.model,
-            content: String::from_utf8_lossy(&self.text).into_owned(),
-            finish_reason,
-            logprobs: self.logprobs.map(|all| all.into_iter().map(|(_, token)| token).collect()),
-            prompt_tokens: self.prompt_tokens,
-            completion_tokens: self.tokens,
+            created_ms: now.map_or(0, |t| t.as_millis() as u64),
+            choices: self.choices,
+            usage: Usage { prompt: self.prompt.len(), completion: self.tokens },
+            seed: self.request.request.generation().sampling.seed,
             system_fingerprint: system_fingerprint.to_owned(),
         }
     }

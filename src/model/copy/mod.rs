@@ -11,7 +11,7 @@
 //! - everything else sits on a floor far below, from which the constraint may still pick: any
 //!   vocabulary and any schema gives valid output, it only stops being pretty.
 //!
-//! Without a constraint the reply is a sentence of the prompt.
+//! Without a constraint the reply is a sentence of the prompt. Where functions may be called, one is.
 //!
 //! # How a row is made
 //!
@@ -34,9 +34,12 @@ use std::sync::Arc;
 use self::lexicon::Lexicon;
 use self::outline::Outline;
 use self::sequence::Sequence;
-use self::span::spans_of;
+use self::span::{Kind, Span, spans_of};
 use super::{LogitsSource, SeqId, Tokens};
 use crate::error::Result;
+
+/// Price of an opening that is expected: above every sentence of the prompt.
+const OPENING: f32 = 12.0;
 
 /// A source of logits that copies from the prompt. The file opens with what to expect of it.
 pub struct CopyModel {
@@ -93,6 +96,16 @@ impl LogitsSource for CopyModel {
         }
         self.sequences[free] = Some(fresh);
         Ok(SeqId(free as u32))
+    }
+
+    fn expect(&mut self, seq: SeqId, openings: &[&[u8]]) {
+        let span = |opening: &&[u8]| {
+            Span::new(self.vocab.as_ref(), Kind::Text, &String::from_utf8_lossy(opening), OPENING)
+        };
+        let spans = openings.iter().map(span).collect();
+        if let Some(sequence) = self.sequences.get_mut(seq.0 as usize).and_then(Option::as_mut) {
+            sequence.expect(spans);
+        }
     }
 
     fn logits(&mut self, seqs: &[SeqId], out: &mut [f32]) -> Result<()> {

@@ -161,6 +161,8 @@ impl Outline {
         self.bytes += 1;
         self.place = match self.place {
             Place::Prose => Place::Prose,
+            // What closes a call is no further value.
+            Place::Done => Place::Done,
             Place::Start if !OPENERS.contains(&byte) => Place::Prose,
             Place::String { key, escape, length } => self.push_in_string(byte, key, escape, length),
             place if byte.is_ascii_whitespace() && place != Place::Scalar => place,

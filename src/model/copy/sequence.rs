@@ -27,6 +27,10 @@ pub(super) struct Sequence {
     wants_sentence: bool,
     /// Stems of [`SENTENCES`].
     sentence_keys: Vec<u32>,
+    /// What the text may begin with before a value.
+    openings: Vec<Span>,
+    /// The text, while it may be the beginning of an opening.
+    head: Option<Vec<u8>>,
 }
 
 /// What can come next.
@@ -59,7 +63,26 @@ impl Sequence {
             key: Vec::new(),
             wants_sentence: false,
             sentence_keys: key_stems(SENTENCES),
+            openings: Vec::new(),
+            head: None,
         }
+    }
+
+    /// What the text, of which nothing is written, may begin with.
+    pub fn expect(&mut self, openings: Vec<Span>) {
+        self.head = (!openings.is_empty()).then(Vec::new);
+        self.openings = openings;
+    }
+
+    /// Whether the byte ends an opening: what comes then is a value as if nothing had been written.
+    fn opens(&mut self, byte: u8) -> bool {
+        let Some(head) = &mut self.head else { return false };
+        head.push(byte);
+        let whole = self.openings.iter().any(|opening| opening.bytes == *head);
+        if whole || !self.openings.iter().any(|opening| opening.bytes.starts_with(head)) {
+            self.head = None;
+        }
+        whole
     }
 
     /// Where in the text the next byte stands.
@@ -69,6 +92,11 @@ impl Sequence {
 
     /// Appends a byte.
     pub fn push(&mut self, byte: u8) {
+        if self.opens(byte) {
+            self.outline = Outline::new();
+            self.current.clear();
+            return;
+        }
         let open = |place| matches!(place, Place::String { .. } | Place::Scalar | Place::Prose);
         let before = self.outline.place();
         self.outline.push(byte);
@@ -134,6 +162,10 @@ impl Sequence {
                 best.longer = Some(best.longer.map_or(price, |p| p.max(price)));
                 tokens.push((token, price));
             }
+        }
+        if let Some(head) = &self.head {
+            let openings = self.openings.iter().filter(|opening| opening.bytes.starts_with(head));
+            tokens.extend(openings.filter_map(|opening| Some((opening.next(head.len())?, opening.price))));
         }
         let stop = match (place, best.whole, best.longer) {
             (Place::Done, ..) => 8.0,

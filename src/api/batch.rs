@@ -1,27 +1,26 @@
 //! Lines of a batch file: requests in, replies and errors out.
 //!
-//! A line in is `{"custom_id", "method": "POST", "url": "/v1/chat/completions", "body"}`. A line out
+//! A line in is `{"custom_id", "method": "POST", "url", "body"}`; the url says which API it speaks. A line out
 //! is `{"id", "custom_id", "response": {"status_code", "request_id", "body"}, "error": null}`, in the
 //! order of completion. A line that cannot be served becomes one of the same shape in the error file, with
 //! `status_code` 400 (or 500), the API's error object as body, and `line`, its number in the input counted from 1.
 
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::fields::Fields;
-use super::identifier::identifier;
-use super::request::ChatRequest;
-
-/// The one endpoint a line may name.
-pub const URL: &str = "/v1/chat/completions";
+use super::endpoint::Endpoint;
+use super::request::Request;
+use crate::chat::identifier;
+use crate::openai::{ApiError, Fields};
 
 /// A line that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchRequest {
     /// The caller's name for the request, unique in its file.
     pub custom_id: String,
+    /// Where it is addressed to.
+    pub endpoint: Endpoint,
     /// The request.
-    pub chat: ChatRequest,
+    pub request: Request,
 }
 
 /// A line that cannot be served.
@@ -31,6 +30,8 @@ pub struct BatchError {
     pub line: usize,
     /// The line's name, if it could be read.
     pub custom_id: Option<String>,
+    /// Where it is addressed to, if that could be read: errors have the shape of that API.
+    pub endpoint: Option<Endpoint>,
     /// What is wrong; pointers are into the line's object.
     pub error: ApiError,
 }
@@ -40,39 +41,58 @@ pub struct BatchError {
 /// # Errors
 /// What is wrong with the line, ready for the error file. Pointers inside `body` start with `/body`.
 pub fn parse_line(line: usize, text: &str) -> Result<BatchRequest, Box<BatchError>> {
-    let fail = |custom_id: Option<&str>, error| {
-        let custom_id = custom_id.map(str::to_owned);
-        Box::new(BatchError { line, custom_id, error })
-    };
     let value: Value = serde_json::from_str(text).map_err(|e| {
-        fail(
-            None,
-            ApiError::invalid("", format!("The line is not JSON: {e}.")).with_code("invalid_json_line"),
-        )
+        let error =
+            ApiError::invalid("", format!("The line is not JSON: {e}.")).with_code("invalid_json_line");
+        Box::new(BatchError { line, custom_id: None, endpoint: None, error })
     })?;
     let custom_id = value.get("custom_id").and_then(Value::as_str);
-    let chat = parse_fields(&value).map_err(|error| fail(custom_id, error))?;
-    Ok(BatchRequest { custom_id: custom_id.unwrap_or_default().to_owned(), chat })
+    let endpoint = value.get("url").and_then(Value::as_str).and_then(Endpoint::of);
+    let fail = |error| {
+        Box::new(BatchError {
+            line,
+            custom_id: custom_id.map(str::to_owned),
+            endpoint: endpoint.clone(),
+            error,
+        })
+    };
+    let body = check_line(&value).map_err(fail)?;
+    let Some(endpoint) = &endpoint else {
+        let url = value["url"].as_str().unwrap_or_default();
+        let message = format!("Invalid 'url': '{url}' is no endpoint that can be served.");
+        return Err(fail(ApiError::invalid("/url", message).with_code("invalid_url")));
+    };
+    let in_body = |e: ApiError| ApiError { pointer: format!("/body{}", e.pointer), ..e };
+    let request = endpoint.read(body).map_err(|e| fail(in_body(e)))?;
+    if request.streams() {
+        let message = "'stream' is not supported in a batch; remove it.";
+        return Err(fail(in_body(ApiError::invalid("/stream", message).with_code("unsupported_parameter"))));
+    }
+    Ok(BatchRequest {
+        custom_id: custom_id.unwrap_or_default().to_owned(),
+        endpoint: endpoint.clone(),
+        request,
+    })
 }
 
-fn parse_fields(value: &Value) -> Result<ChatRequest, ApiError> {
+/// The body of a line whose other members are in order; the url only is not looked at.
+fn check_line(value: &Value) -> Result<&Value, ApiError> {
     let fields = Fields::of(value, "")?;
     fields.need("custom_id")?;
     if fields.text("custom_id")?.is_none_or(str::is_empty) {
         return Err(ApiError::invalid("/custom_id", "'custom_id' is empty.").with_code("invalid_value"));
     }
-    for (key, only, code) in [("method", "POST", "invalid_method"), ("url", URL, "invalid_url")] {
-        fields.need(key)?;
-        match fields.text(key)?.unwrap_or_default() {
-            text if text == only => {}
-            other => {
-                let message = format!("Invalid '{key}': '{other}'; only '{only}' is supported.");
-                return Err(ApiError::invalid(fields.at(key), message).with_code(code));
-            }
+    fields.need("method")?;
+    match fields.text("method")?.unwrap_or_default() {
+        "POST" => {}
+        other => {
+            let message = format!("Invalid 'method': '{other}'; only 'POST' is supported.");
+            return Err(ApiError::invalid("/method", message).with_code("invalid_method"));
         }
     }
-    ChatRequest::parse(fields.need("body")?)
-        .map_err(|e| ApiError { pointer: format!("/body{}", e.pointer), ..e })
+    fields.need("url")?;
+    fields.text("url")?;
+    fields.need("body")
 }
 
 /// The error for a `custom_id` that an earlier line has taken.
@@ -80,10 +100,10 @@ pub fn duplicate(line: usize, custom_id: &str, first: usize) -> BatchError {
     let message =
         format!("The custom_id '{custom_id}' is taken by line {first}; it must be unique in the file.");
     let error = ApiError::invalid("/custom_id", message).with_code("duplicate_custom_id");
-    BatchError { line, custom_id: Some(custom_id.to_owned()), error }
+    BatchError { line, custom_id: Some(custom_id.to_owned()), endpoint: None, error }
 }
 
-/// The output line of a served request; `body` is a `chat.completion` object.
+/// The output line of a served request; `body` is the reply of its API.
 pub fn output_line(custom_id: &str, body: Value) -> Value {
     envelope(Some(custom_id), custom_id, 200, body)
 }
@@ -92,7 +112,8 @@ impl BatchError {
     /// The line for the error file.
     pub fn to_json(&self) -> Value {
         let key = format!("{}:{}", self.line, self.custom_id.as_deref().unwrap_or(""));
-        let mut out = envelope(self.custom_id.as_deref(), &key, self.error.status, self.error.body());
+        let body = self.endpoint.as_ref().map_or_else(|| self.error.body(), |at| at.error(&self.error));
+        let mut out = envelope(self.custom_id.as_deref(), &key, self.error.status, body);
         out["line"] = json!(self.line);
         out
     }

@@ -253,7 +253,8 @@ fn judge(label: &str, group: &Value, draft: &str, read: &SchemaOptions, tally: &
     let required = !label.contains("/optional/");
     if required {
         // Those of a group that does not compile are wrong.
-        tally.required.entry(draft.to_owned()).or_default().1 += group["tests"].as_array().expect("tests").len();
+        tally.required.entry(draft.to_owned()).or_default().1 +=
+            group["tests"].as_array().expect("tests").len();
     }
     let schema = declared(&group["schema"], draft);
     let fixed = Options::default();

@@ -278,9 +278,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                 Edge::Leave { exit, .. } => ends(exit, s),
             };
             let newly = !live[s]
-                && (state.accepting
-                    || leads_on(state.default)
-                    || state.edges.iter().any(|e| leads_on(e.2)));
+                && (state.accepting || leads_on(state.default) || state.edges.iter().any(|e| leads_on(e.2)));
             live[s] |= newly;
             newly
         });

@@ -50,7 +50,12 @@ pub(super) fn key(
             let s = &v.sites[node.site as usize];
             c.of_level(&v.lists[s.targets as usize..][..s.target_count as usize], node.count, reach)
         });
-        key.extend([u64::from(node.site) | u64::from(node.cost) << 32, count, node.seen.0[0], node.seen.0[1]]);
+        key.extend([
+            u64::from(node.site) | u64::from(node.cost) << 32,
+            count,
+            node.seen.0[0],
+            node.seen.0[1],
+        ]);
     }
 }
 

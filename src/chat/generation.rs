@@ -6,7 +6,7 @@ use super::message::Message;
 use crate::sampling::SamplingParams;
 
 /// Everything that decides what is generated.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
     /// The conversation so far; never empty once it was read from a request.
     pub messages: Vec<Message>,
@@ -28,6 +28,24 @@ pub struct Generation {
     pub max_tokens: Option<u32>,
     /// Sequences before which free text ends; none if there is a JSON format or a function to call.
     pub stop: Vec<String>,
+}
+
+impl Default for Generation {
+    /// One reply of free text to nothing.
+    fn default() -> Self {
+        Generation {
+            messages: Vec::new(),
+            format: Format::Text,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Auto,
+            parallel_calls: true,
+            sampling: SamplingParams::default(),
+            seeded: false,
+            choices: 1,
+            max_tokens: None,
+            stop: Vec::new(),
+        }
+    }
 }
 
 /// What a reply that calls no function must look like.

@@ -91,7 +91,6 @@ impl ClovaRequest {
             tool_choice: ToolChoice::None,
             sampling,
             seeded: seed != 0,
-            choices: 1,
             max_tokens: Some(max_tokens),
             stop,
             ..Generation::default()

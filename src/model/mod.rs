@@ -6,7 +6,7 @@
 //! machine without any model's weights.
 //!
 //! ```text
-//! seq = source.start(prompt)
+//! seq = source.start(prompt)        source.expect(seq, openings) if functions may be called
 //! loop: source.logits([seq …], out)   the engine masks, samples, advances
 //!       source.accept(seq, token)
 //! source.finish(seq)

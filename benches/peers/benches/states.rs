@@ -1,7 +1,7 @@
 //! Masks by kind of state, commits and steps, of both engines: `cargo bench` here.
 //!
-//! Names are `group/state/engine`. *Warm*: the place was seen before. *New*: nothing is remembered, which llguidance does not
-//! tell apart. Both write the mask to a buffer of the caller.
+//! Names are `group/state/engine`. *Warm*: the place was seen before. *New*: nothing is remembered, llguidance
+//! is asked again at one place, which it remembers, so lay it beside *warm*. Both write the mask to a buffer of the caller.
 
 use std::hint::black_box;
 

@@ -286,10 +286,9 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
             levels.set_top(c, outside.below);
         }
         opened = true;
-        // First what calls, so that nothing waits for it.
-        const u64 keys = v.keys == 0 ? 0 : missing(g, v.keys, c.seen, (u64)g.indent * outer);
         const u64 per_space = (u64)g.indent * outer;
         const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
+        const u64 keys = v.keys == 0 ? 0 : missing(g, v.keys, c.seen, per_space);
         const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
         levels.push(c, place, {c.seen, action & ACTION_INDEX, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
         c.count = 0;

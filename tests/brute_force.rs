@@ -678,7 +678,7 @@ fn compositions_in_some_order() {
         (
             json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}},
                 "required": ["a", "b"], "not": {"properties": {"c": {"type": "integer"}}}}),
-            objects("abc", 20),
+            objects("abc", 21),
         ),
         (json!({"type": "array", "contains": {"type": "string"}, "maxContains": 2}), arrays(14)),
         (

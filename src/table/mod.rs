@@ -5,6 +5,7 @@ mod closed;
 mod grammar;
 pub mod layout;
 mod pack;
+mod rows;
 pub(crate) mod string_tokens;
 mod strings;
 mod tighten;

@@ -1,6 +1,6 @@
 //! Packing a [`Machine`] into a [`Grammar`].
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
 use bytemuck::Zeroable;
 use rustc_hash::FxHashMap;
@@ -68,16 +68,9 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
     let none = Extra { chain_at: u32::MAX, ..Extra::zeroed() };
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
-    let mut rows: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
-    let written = Written::new(machine, &choice_starts);
+    let rows = super::rows::rows(machine, &choice_starts);
     let free = super::strings::labels(machine);
     for (id, state) in machine.states.iter().enumerate() {
-        let words = written.commoner(machine, id as StateId, &choice_starts);
-        let next = s.rows.len() as u32;
-        let row = *rows.entry(words).or_insert_with_key(|words| {
-            s.rows.extend_from_slice(words);
-            next
-        });
         let keys = state.keys.map_or(0, |k| {
             keys.id(KeyInfo {
                 required: k.required,
@@ -109,7 +102,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             Indent::Outer => StateInfo::INDENT_OUTER,
         };
         s.states.push(StateInfo {
-            row,
+            row: rows.of[id],
             cost: state.cost.base,
             extra,
             need: state.need,
@@ -118,6 +111,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             free: free[id],
         });
     }
+    s.rows = rows.words;
     s.extras = extras.items;
     for site in &machine.sites {
         let variants = s.variants.len() as u32;
@@ -164,81 +158,4 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         ));
     }
     Ok(grammar)
-}
-
-/// How a row names the states at which one stays, where they are the same or the next one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Near {
-    ByDistance,
-    ByNumber,
-}
-
-/// How many states have a row, by its hash, in either form: the commoner one is written, so that more share it.
-struct Written(FxHashMap<u64, u32>);
-
-impl Written {
-    fn new(machine: &Machine, choices: &[u32]) -> Self {
-        let mut often: FxHashMap<u64, u32> = FxHashMap::default();
-        for id in 0..machine.states.len() as StateId {
-            for near in [Near::ByDistance, Near::ByNumber] {
-                *often.entry(Self::hash(&row_words(machine, id, choices, near))).or_default() += 1;
-            }
-        }
-        Written(often)
-    }
-
-    fn hash(words: &[u32]) -> u64 {
-        rustc_hash::FxBuildHasher.hash_one(words)
-    }
-
-    fn commoner(&self, machine: &Machine, id: StateId, choices: &[u32]) -> Vec<u32> {
-        let forms = [Near::ByNumber, Near::ByDistance].map(|near| row_words(machine, id, choices, near));
-        forms.into_iter().max_by_key(|words| self.0[&Self::hash(words)]).expect("two forms")
-    }
-}
-
-fn row_words(machine: &Machine, id: StateId, choices: &[u32], near: Near) -> Vec<u32> {
-    let row = &machine.states[id as usize].row;
-    let pack = |action: Action| {
-        let packed = match action {
-            Action::Dead => PackedAction::DEAD,
-            Action::Stay { to, tick, space } if near == Near::ByDistance && (to == id || to == id + 1) => {
-                PackedAction::new(ActionKind::Ahead, tick, space, to - id)
-            }
-            Action::Stay { to, tick, space } => PackedAction::new(ActionKind::Stay, tick, space, to),
-            Action::Enter { site, read } => PackedAction::new(ActionKind::Enter, read, false, site),
-            Action::Leave { outcome, read } => PackedAction::new(ActionKind::Leave, read, false, outcome),
-            Action::Choose { choice } => {
-                PackedAction::new(ActionKind::Choose, true, false, choices[choice as usize])
-            }
-        };
-        packed.0
-    };
-    let default = usual(machine, row);
-    let listed = || row.ranges.iter().filter(|r| r.2 != default);
-    let mut words = vec![pack(default), listed().count() as u32];
-    for &(lo, hi, action) in listed() {
-        words.extend([u32::from(lo) | u32::from(hi) << 8, pack(action)]);
-    }
-    words
-}
-
-/// What a row need not list: where most ranges enter the same frame without reading, that, if the frame itself
-/// has no use for the bytes that the row has none for. So in the name of a member all bytes that continue no
-/// declared name are one default.
-fn usual(machine: &Machine, row: &Row) -> Action {
-    if row.default != Action::Dead {
-        return row.default;
-    }
-    let unread = |a: &Action| matches!(a, Action::Enter { read: false, .. });
-    let often = |a: Action| row.ranges.iter().filter(|r| r.2 == a).count();
-    let entered = row.ranges.iter().map(|r| r.2).filter(unread).max_by_key(|&a| often(a));
-    let Some(Action::Enter { site, read }) = entered else { return row.default };
-    let starts = machine.sites[site as usize].variants.iter().map(|v| &machine.states[v.start as usize].row);
-    let mut dead = (0..=u8::MAX).filter(|&b| row.get(b) == Action::Dead);
-    let refused = |b: u8| starts.clone().all(|start| start.get(b) == Action::Dead);
-    match often(Action::Enter { site, read }) > 1 && dead.all(refused) {
-        true => Action::Enter { site, read },
-        false => row.default,
-    }
 }

@@ -223,10 +223,10 @@ mod grammar {
         assert_eq!((offset_of!(Header, states), offset_of!(Header, choices)), (48, 112));
         assert_eq!((offset_of!(StateInfo, need), offset_of!(StateInfo, free)), (12, 15));
         assert_eq!(offset_of!(Extra, keys), 24);
-        assert_eq!(offset_of!(KeyInfo, open_need), 48);
-        assert_eq!(size_of::<KeyCosts>(), 576);
+        assert_eq!((offset_of!(KeyInfo, name), offset_of!(KeyInfo, open_need)), (32, 60));
+        assert_eq!((offset_of!(MemberCost, need), size_of::<MemberCost>()), (8, 12));
         assert_eq!(offset_of!(SiteInfo, target_count), 12);
-        assert_eq!((offset_of!(VariantInfo, cost), offset_of!(VariantInfo, key_costs)), (16, 36));
-        assert_eq!((offset_of!(Choice, outcome), offset_of!(Choice, last)), (8, 12));
+        assert_eq!(offset_of!(VariantInfo, keys), 28);
+        assert_eq!((offset_of!(Choice, outcome), offset_of!(Choice, last)), (16, 20));
     }
 }

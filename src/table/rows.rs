@@ -1,0 +1,105 @@
+//! Rows as words, each shared by as many states as possible.
+//!
+//! A row that says "the next state" is shared by all states that force the same byte, if they are numbered one after the
+//! other; one that names the state is shared by all that lead there. Which form more states have is found out
+//! first, and then the commoner one is written.
+
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::layout::{ActionKind, PackedAction};
+use crate::automaton::machine::*;
+
+/// The rows of a machine.
+pub(super) struct Rows {
+    pub words: Vec<u32>,
+    /// Per state, where its row begins.
+    pub of: Vec<u32>,
+}
+
+/// One way to write the row of a state: its words in the list of all, and their hash.
+struct Form {
+    words: std::ops::Range<usize>,
+    hash: u64,
+}
+
+/// Writes all rows; `choices` are the places of the machine's lists of choices.
+pub(super) fn rows(machine: &Machine, choices: &[u32]) -> Rows {
+    let mut written: Vec<u32> = Vec::new();
+    let mut often: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut forms: Vec<(Form, Option<Form>)> = Vec::with_capacity(machine.states.len());
+    for (id, state) in (0..).zip(&machine.states) {
+        let default = usual(machine, &state.row);
+        let mut write = |near: bool| {
+            let from = written.len();
+            write_row(&mut written, &state.row, default, &|action| pack(action, near.then_some(id), choices));
+            let hash = FxBuildHasher.hash_one(&written[from..]);
+            *often.entry(hash).or_default() += 1;
+            Form { words: from..written.len(), hash }
+        };
+        let is_near = |a: Action| matches!(a, Action::Stay { to, .. } if to == id || to == id + 1);
+        let near = is_near(default) || state.row.ranges.iter().any(|r| is_near(r.2));
+        forms.push((write(false), near.then(|| write(true))));
+    }
+    let mut rows = Rows { words: Vec::new(), of: Vec::with_capacity(forms.len()) };
+    let mut known: FxHashMap<&[u32], u32> = FxHashMap::default();
+    for (by_number, by_distance) in forms {
+        let form = match by_distance {
+            Some(near) if often[&near.hash] >= often[&by_number.hash] => near,
+            _ => by_number,
+        };
+        let words = &written[form.words];
+        let next = rows.words.len() as u32;
+        let row = *known.entry(words).or_insert(next);
+        if row == next {
+            rows.words.extend_from_slice(words);
+        }
+        rows.of.push(row);
+    }
+    rows
+}
+
+fn write_row(words: &mut Vec<u32>, row: &Row, default: Action, pack: &dyn Fn(Action) -> u32) {
+    let at = words.len();
+    words.extend([pack(default), 0]);
+    for &(lo, hi, action) in row.ranges.iter().filter(|r| r.2 != default) {
+        words.extend([u32::from(lo) | u32::from(hi) << 8, pack(action)]);
+    }
+    words[at + 1] = (words.len() - at) as u32 / 2 - 1;
+}
+
+/// An action as a word; near the state `here`, if that is given, others are named by their distance.
+fn pack(action: Action, here: Option<StateId>, choices: &[u32]) -> u32 {
+    let packed = match action {
+        Action::Dead => PackedAction::DEAD,
+        Action::Stay { to, tick, space } => match here.and_then(|here| to.checked_sub(here)) {
+            Some(distance @ 0..=1) => PackedAction::new(ActionKind::Ahead, tick, space, distance),
+            _ => PackedAction::new(ActionKind::Stay, tick, space, to),
+        },
+        Action::Enter { site, read } => PackedAction::new(ActionKind::Enter, read, false, site),
+        Action::Leave { outcome, read } => PackedAction::new(ActionKind::Leave, read, false, outcome),
+        Action::Choose { choice } => {
+            PackedAction::new(ActionKind::Choose, true, false, choices[choice as usize])
+        }
+    };
+    packed.0
+}
+
+/// What a row need not list: where most ranges enter the same frame without reading, that, if the frame itself
+/// has no use for the bytes that the row has none for. So in the name of a member all bytes that continue no
+/// declared name are one default.
+fn usual(machine: &Machine, row: &Row) -> Action {
+    let unread = row.ranges.iter().map(|r| r.2).filter(|a| matches!(a, Action::Enter { read: false, .. }));
+    let often = |a: Action| row.ranges.iter().filter(|r| r.2 == a).count();
+    if row.default != Action::Dead || unread.clone().count() < 2 {
+        return row.default;
+    }
+    let Some(entered @ Action::Enter { site, .. }) = unread.max_by_key(|&a| often(a)) else {
+        return row.default;
+    };
+    let starts = machine.sites[site as usize].variants.iter().map(|v| &machine.states[v.start as usize].row);
+    let refused = |b: u8| starts.clone().all(|start| start.get(b) == Action::Dead);
+    let mut dead = (0..=u8::MAX).filter(|&b| row.get(b) == Action::Dead);
+    if often(entered) > 1 && dead.all(refused) { entered } else { row.default }
+}

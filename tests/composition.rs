@@ -241,6 +241,8 @@ fn compositions_in_free_order() {
 fn names_written_twice() {
     let least = json!({"type": "object", "minProperties": 2});
     judge(&least, &["{\"a\":1,\"b\":1}"], &["{\"a\":1}", "{\"a\":1,\"a\":1}", "{\"ab\":1,\"ab\":{}}"]);
+    let neighbours = json!({"type": "object", "propertyNames": {"enum": ["a", "b"]}, "minProperties": 2});
+    judge(&neighbours, &["{\"a\":1,\"b\":1}", "{\"b\":1,\"a\":1}"], &["{\"a\":1}", "{\"b\":1,\"b\":1}"]);
     let violated = json!({"type": "object", "not": {"additionalProperties": {"type": "integer"}}});
     judge(&violated, &["{\"a\":\"\"}", "{\"a\":1,\"b\":\"\"}"], &["{\"a\":1}", "{\"a\":\"\",\"a\":1}", "{}"]);
     let Err(error) = compile(&json!({"type": "object", "minProperties": 9}), &compact()) else {

@@ -173,32 +173,22 @@ impl Explorer<'_> {
     }
 }
 
-/// Values that bytes have in the hash of a name. Few, and few runs of bytes, keep its rows short: the letters that
-/// begin names differ, of other characters little is told apart.
-const VALUES: u32 = 8;
-
-/// The value of a byte.
-fn value(byte: usize) -> u32 {
-    let value = match byte as u8 {
-        b'a'..=b'z' => u32::from(byte as u8 - b'a') / 4,
-        b'A'..=b'Z' => u32::from(byte as u8 - b'A') / 4,
-        b'0'..=b'9' => u32::from(byte as u8 - b'0'),
-        0x80.. => u32::from(byte as u8) / 16,
-        other => u32::from(other) / 4,
-    };
-    value % VALUES
+/// The value of a byte in the hash of a name, below `classes`. Of characters beyond ASCII little is told apart: so they are
+/// few runs of bytes, and rows stay short.
+fn value(byte: usize, classes: u32) -> u32 {
+    (if byte < 0x80 { byte } else { byte / 16 }) as u32 % classes
 }
 
 /// The names whose hash is `class`: `h ← (5·h + value) mod classes`, from 1. State `1 + h` is hash `h`.
 fn of_class(class: u8, classes: u8) -> ByteDfa {
     let n = u32::from(classes);
-    let mut rows = vec![ByteDfa::DEAD; VALUES as usize];
+    let mut rows = vec![ByteDfa::DEAD; n as usize];
     for hash in 0..n {
-        rows.extend((0..VALUES).map(|value| 1 + (5 * hash + value) % n));
+        rows.extend((0..n).map(|value| 1 + (5 * hash + value) % n));
     }
     ByteDfa {
-        classes: Box::new(std::array::from_fn(|byte| value(byte) as u8)),
-        stride: VALUES,
+        classes: Box::new(std::array::from_fn(|byte| value(byte, n) as u8)),
+        stride: n,
         rows,
         accepting: (0..=n).map(|state| state == 1 + u32::from(class)).collect(),
         boundary: vec![true; n as usize + 1],

@@ -2,7 +2,8 @@
 //!
 //! A worklist alternates between expanding states and telling callers about outcomes. A site is
 //! continued for an outcome only once the entered frame has been seen to produce it, so every state
-//! found is reached by some finite text, recursion included: the fixpoint needs no second look at a
+//! found is reached by some finite text, recursion included (but for what follows names that are judged: their frames are
+//! entered at many places, not all of which have all outcomes; trimming drops those): the fixpoint needs no second look at a
 //! state, because what it discovers only ever adds targets to sites.
 
 use std::rc::Rc;

@@ -73,7 +73,9 @@ pub(crate) fn naming(t: &Trimmer<'_, '_>, trim: &Trim) -> Option<Naming> {
                     trim.is_live(to, 0) && is_sure(&sure, &f.states[to as usize].key, to)
                 }
                 Edge::Enter { site, .. } => {
-                    t.x.sites[site as usize].targets.iter().flatten().any(|&to| trim.is_live(to, 0))
+                    let site = &t.x.sites[site as usize];
+                    let mut ends = site.targets.iter().enumerate();
+                    ends.any(|(o, to)| to.is_some_and(|to| trim.is_live(to, 0)) && t.can_end(site, o))
                 }
                 _ => false,
             };

@@ -573,6 +573,15 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         }
     }
 
+    /// Whether what a site enters can have an outcome. A frame that judges names has those of all its starts.
+    pub fn can_end(&self, site: &RawSite, outcome: usize) -> bool {
+        if site.start == 0 {
+            return true;
+        }
+        let id = self.ids.get(&(site.child, vec![outcome as u32]));
+        id.is_none_or(|&id| self.trims[id].is_live(site.start, 0))
+    }
+
     /// Asks for the trimmed frames that a trimmed frame's sites enter.
     fn enter_sites(&mut self, id: TrimId) -> Result<()> {
         let frame = self.trims[id].frame;
@@ -602,6 +611,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         for (outcome, to) in s.targets.iter().enumerate() {
             if let &Some(to) = to
                 && trim.is_live(to, region)
+                && self.can_end(s, outcome)
             {
                 useful.push((trim.need[trim.at(to, region)], outcome as u32));
             }

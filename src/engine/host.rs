@@ -36,7 +36,7 @@ pub(super) struct HostSlots {
 
 /// Programs kept when no request uses them, at most.
 const RECENT_PROGRAMS: usize = 64;
-/// Bytes of the tables of all of them, at most.
+/// Bytes of the tables of all of them, at most; the last one is kept whatever its size.
 const RECENT_BYTES: usize = 16 << 20;
 
 impl HostSlots {
@@ -59,6 +59,7 @@ impl HostSlots {
     fn program(&mut self, grammar: &Arc<Grammar>) -> Arc<Program> {
         let address = Arc::as_ptr(grammar) as usize;
         if let Some(program) = self.programs.get(&address).and_then(Weak::upgrade) {
+            self.keep(program.clone());
             return program;
         }
         self.programs.retain(|_, program| program.strong_count() > 0);
@@ -68,7 +69,9 @@ impl HostSlots {
         program
     }
 
+    /// Makes a program the one asked for last.
     fn keep(&mut self, program: Arc<Program>) {
+        self.recent.retain(|kept| !Arc::ptr_eq(kept, &program));
         self.recent.push_front(program);
         let mut bytes = 0;
         let fitting = self.recent.iter().take(RECENT_PROGRAMS).take_while(|program| {

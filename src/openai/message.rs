@@ -44,11 +44,11 @@ fn read_message(value: &Value, pointer: String) -> Read<Message> {
         calls.map(|(k, call)| read_call(call, format!("{}/{k}", fields.at("tool_calls")))).collect();
     let calls = calls?;
     let refusal = fields.text("refusal")?;
-    let text = match fields.get("content") {
-        None if !calls.is_empty() => String::new(),
-        None if refusal.is_some() => refusal.unwrap_or_default().to_owned(),
+    let mut text = match fields.get("content") {
+        None if !calls.is_empty() || refusal.is_some() => String::new(),
         _ => read_content(fields.need("content")?, &fields.at("content"), &["text", "refusal"])?,
     };
+    text.push_str(refusal.unwrap_or_default());
     Ok(Message { role, text, calls })
 }
 

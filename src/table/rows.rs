@@ -86,8 +86,8 @@ fn pack(action: Action, here: Option<StateId>, choices: &[u32]) -> u32 {
     packed.0
 }
 
-/// What a row need not list: where most ranges enter the same frame without reading, that, if the frame itself
-/// has no use for the bytes that the row has none for. So in the name of a member all bytes that continue no
+/// What a row need not list. Where several ranges enter the same frame without reading, this is their action, provided that the
+/// frame itself has no use for the bytes that the row refuses. So in the name of a member all bytes that continue no
 /// declared name are one default.
 fn usual(machine: &Machine, row: &Row) -> Action {
     let unread = row.ranges.iter().map(|r| r.2).filter(|a| matches!(a, Action::Enter { read: false, .. }));

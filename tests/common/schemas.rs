@@ -26,6 +26,13 @@ pub fn schemas() -> Vec<Value> {
         json!({"type": "object", "properties": {"a": {"type": "string"}, "ab": {"type": "integer"}},
                "required": ["ab"], "additionalProperties": {"type": "boolean"}}),
         json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}}),
+        // Once the declared name is written, no name is left; another may begin like it.
+        json!({"type": "object", "properties": {"ab": {"type": "integer"}}, "propertyNames": {"enum": ["ab"]}}),
+        json!({"type": "object", "properties": {"ab": {"type": "integer"}}, "propertyNames": {"enum": ["ab", "abc"]}}),
+        json!({"type": "object", "properties": {"ab": {"type": "integer"}}, "patternProperties": {"^ab$": true},
+               "additionalProperties": false}),
+        json!({"type": "object", "properties": {"a": true, "b": true}, "propertyNames": {"enum": ["a", "b"]},
+               "not": {"required": ["a"], "properties": {"a": {"const": 1}}}}),
         json!({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 5}),
         json!({"type": "array", "items": {"type": "string"}, "minItems": 3}),
         json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}], "items": {"type": "boolean"}}),

@@ -86,7 +86,7 @@ pub(super) enum Begun {
 }
 
 /// ASCII but control characters, the quote and the backslash.
-const PLAIN_ASCII: [u64; 4] = [u64::MAX << 32 & !(1 << b'"'), u64::MAX & !(1 << (b'\\' - 64)), 0, 0];
+const PLAIN_ASCII: [u64; 4] = [u64::MAX << 32 & !(1 << b'"'), !(1 << (b'\\' - 64)), 0, 0];
 
 /// A walk in progress.
 pub(super) struct ClassWalk<'w, 'p, 'o> {

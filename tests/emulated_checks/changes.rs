@@ -81,7 +81,7 @@ pub const CHANGES: &[Change] = &[
     change(
         "automaton.cuh",
         "a frame is entered in a form too deep for what is left",
-        "if («v.depth > depth») continue;",
+        "if («v.depth > g.max_depth - outer») continue;",
         "false",
     ),
     change(

@@ -383,7 +383,8 @@ fn many_properties() {
     for n in [64, 65, 127, 128] {
         let schema = json!({"type": "object", "properties": properties(n, plain)});
         let g = judge(&format!("{n} optional"), schema, KeyOrder::Any, Expect::Compiles).unwrap();
-        let member = |i: usize| format!("\"property_{i}\":{}", if i.is_multiple_of(2) { "1" } else { "\"\"" });
+        let member =
+            |i: usize| format!("\"property_{i}\":{}", if i.is_multiple_of(2) { "1" } else { "\"\"" });
         assert!(reads(&g, &format!("{{{},\"x\":{{}},{}}}", member(n - 1), member(0))));
         for twice in [0, 3, 63, n - 1] {
             let text = format!("{{{},{},{}}}", member(twice), member(5), member(twice));

@@ -10,7 +10,7 @@
 //!
 //! A trie over *symbols* instead of bytes: a class of characters (lower case, upper case, digits, line breaks and
 //! tabs, any whole character beyond ASCII), or else the very byte. All tokens that spell the same symbols share
-//! a node; for o200k_base there are about 11,000. Where an automaton does tell the bytes of a class apart, the nodes of
+//! a node; for o200k_base there are about 10,000. Where an automaton does tell the bytes of a class apart, the nodes of
 //! the trie of bytes that a class stands for say where to go on:
 //!
 //! ```text

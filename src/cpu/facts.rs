@@ -15,7 +15,7 @@ pub(super) const SIMPLE: u32 = 6;
 /// An unfolded row.
 ///
 /// A row in the tables is a few ranges to search. A walk reads one state's row for hundreds of bytes, so
-/// it pays to unfold it once, at 1.1 KB for each state ever visited.
+/// it pays to unfold a long one once, at 1.1 KB for each such state ever visited.
 pub(super) struct Facts {
     /// Bit b % 64 of word b / 64: byte b is not dead here; it may still turn out to be illegal.
     pub legal: [u64; 4],

@@ -1,7 +1,7 @@
 //! A grammar made ready for this backend.
 //!
-//! Making one costs an allocation of 16 bytes a state and nothing else: rows are unfolded when a text
-//! first gets there.
+//! Making one costs an allocation of 16 bytes a state and one look at each: long rows are unfolded, and thresholds looked for,
+//! when a text first gets there.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

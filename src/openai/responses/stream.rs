@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use super::request::ResponsesRequest;
-use super::response::{
-    call_item, call_item_id, message_id, message_item, refusal_part, status, text_part, usage,
-};
+use super::response::{call_item, call_item_id, message_id, message_item, refusal_part, status, text_part};
 use crate::chat::{Call, Choice, Delta, Event, EventData, FinishReason, Piece, Reply, TokenLogprob, Usage};
 use crate::openai::response::{call_id, token};
 
@@ -92,8 +90,7 @@ impl ResponsesStream {
             seed: self.request.generation.sampling.seed,
             system_fingerprint: String::new(),
         };
-        let mut response = self.request.reply(&reply);
-        response["usage"] = usage(tokens);
+        let response = self.request.reply(&reply);
         let name = match self.choice.finish {
             Some(FinishReason::Length) => "response.incomplete",
             _ => "response.completed",

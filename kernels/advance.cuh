@@ -56,7 +56,7 @@ WG_DEVICE Snapshot* snapshot_at(const SlotArrays& a, u32 slot, u32 output) {
 
 // Whether no byte can follow a complete text.
 WG_FUNCTION bool is_at_end(const GrammarView& g, const LinearLevels& levels, const Config& c) {
-    const u32* row = section_at<u32>(g, g.rows) + state_of(g, c.state).row;
+    const u32* row = section_at<u32>(g, g.rows) + row_of(g, c.state);
     // Nearly always the state after the document, whose row is empty.
     if (row[0] >> 29 == ACTION_DEAD && row[1] == 0) return true;
 #pragma unroll 1

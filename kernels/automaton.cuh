@@ -16,7 +16,7 @@
 // A grammar's sections, looked up once.
 struct GrammarView {
     const u8* base;
-    u32 states, extras, keys, key_costs, rows, sites, variants, lists, choices;
+    u32 states, kinds, extras, keys, key_costs, rows, sites, variants, terms, lists, choices;
     u32 start, max_depth, max_spaces, indent;
 };
 
@@ -25,12 +25,14 @@ WG_DEVICE GrammarView view_of(u64 grammar) {
     const GrammarHeader& h = *reinterpret_cast<const GrammarHeader*>(base);
     return {base,
             h.states.offset,
+            h.kinds.offset,
             h.extras.offset,
             h.keys.offset,
             h.key_costs.offset,
             h.rows.offset,
             h.sites.offset,
             h.variants.offset,
+            h.terms.offset,
             h.lists.offset,
             h.choices.offset,
             h.start,
@@ -44,9 +46,30 @@ WG_DEVICE const T* section_at(const GrammarView& g, u32 offset) {
     return reinterpret_cast<const T*>(g.base + offset);
 }
 
-WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) {
+WG_DEVICE PackedState packed_of(const GrammarView& g, u32 state) {
     WG_LOADS(1);
-    return section_at<StateInfo>(g, g.states)[state];
+    return section_at<PackedState>(g, g.states)[state];
+}
+
+WG_DEVICE const StateKind& kind_of(const GrammarView& g, PackedState state) {
+    WG_LOADS(1);
+    return section_at<StateKind>(g, g.kinds)[(state.place >> 25) << 16 | state.rest >> 16];
+}
+
+// Only what is used of it is loaded; a grammar has few kinds, which stay in L1.
+WG_DEVICE StateInfo state_of(const GrammarView& g, u32 state) {
+    const PackedState packed = packed_of(g, state);
+    const StateKind& kind = kind_of(g, packed);
+    return {packed.place & PACKED_ROW, kind.cost + (packed.rest & 0xffffu), kind.extra, kind.need, kind.flags,
+            kind.slices, kind.free};
+}
+
+WG_DEVICE u32 row_of(const GrammarView& g, u32 state) { return packed_of(g, state).place & PACKED_ROW; }
+
+// Most states have none, and their kind need not be looked at.
+WG_DEVICE u32 extra_of(const GrammarView& g, u32 state) {
+    const PackedState packed = packed_of(g, state);
+    return (packed.place & PACKED_HAS_EXTRA) != 0 ? kind_of(g, packed).extra : 0;
 }
 
 WG_DEVICE u64 saturating_add(u64 a, u64 b) {
@@ -142,14 +165,14 @@ WG_FUNCTION Arrival arrive_extra(const GrammarView& g, u32 state, u32 extra, u32
             break;
         }
         state = e.chain_to;
-        extra = state_of(g, state).extra;
+        extra = extra_of(g, state);
     } while (extra != 0);
     return {state, 0};
 }
 
 WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
     // Extra 0 asks nothing of an arrival.
-    const u32 extra = state_of(g, state).extra;
+    const u32 extra = extra_of(g, state);
     c.state = state;
     if (extra != 0) {
         const Arrival at = arrive_extra(g, state, extra, c.count, c.depth, c.seen);
@@ -253,7 +276,7 @@ WG_DEVICE bool stay(const GrammarView& g, Config& c, u32 action) {
 // reading, begin by entering or leaving without reading, so this ends the byte.
 template <typename Levels>
 WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 byte) {
-    const u32 action = action_of(g, state_of(g, c.state).row, byte);
+    const u32 action = action_of(g, row_of(g, c.state), byte);
     const u32 kind = action >> 29;
     if (kind == ACTION_STAY || kind == ACTION_AHEAD) return stay(g, c, action);
     if (kind != ACTION_LEAVE && kind != ACTION_CHOOSE) return false;
@@ -274,9 +297,10 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     const u32 outer = c.depth;
     bool legal = false, opened = false;
     for (u32 i = s.variant_count; i-- > 0;) {
-        const VariantInfo& v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
-        WG_LOADS(1);
-        if (v.depth > g.max_depth - outer) continue;
+        const VariantInfo v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
+        const VariantTerms& terms = section_at<VariantTerms>(g, g.terms)[v.terms];
+        WG_LOADS(2);
+        if (terms.depth > g.max_depth - outer) continue;
         if (opened) {
             const Level& outside = levels.opened_level(outer, place);
             if (c.depth != outer) c.owed -= outside.cost;
@@ -287,9 +311,10 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
         }
         opened = true;
         const u64 per_space = (u64)g.indent * outer;
-        const u64 ticks = ticks_cost(v.cost_at, c.count, v.cost_per_tick, v.cost_tick_spaces, per_space);
-        const u64 keys = v.keys == 0 ? 0 : missing(g, v.keys, c.seen, per_space);
-        const u64 cost = saturating_add(ticks, (u64)v.cost + (u64)v.cost_spaces * per_space + keys);
+        const u64 ticks =
+            ticks_cost(terms.cost_at, c.count, terms.cost_per_tick, terms.cost_tick_spaces, per_space);
+        const u64 keys = terms.keys == 0 ? 0 : missing(g, terms.keys, c.seen, per_space);
+        const u64 cost = saturating_add(ticks, (u64)terms.cost + (u64)terms.cost_spaces * per_space + keys);
         levels.push(c, place, {c.seen, action & ACTION_INDEX, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
         c.count = 0;
         c.spaces = 0;

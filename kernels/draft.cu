@@ -122,4 +122,4 @@ WG_KERNEL(verify_draft, DraftParams, WALK_THREADS, 3) {
     }
 }
 
-static_assert(sizeof(DraftBlock) == 37704, "device::draft::SHARED");
+static_assert(sizeof(DraftBlock) == 37712, "device::draft::SHARED");

@@ -22,12 +22,34 @@ struct GrammarHeader {
     u32 max_spaces;
     u32 indent;
     u32 size;
-    Section states, extras, keys, key_costs, rows, sites, variants, lists, choices;
+    Section states, kinds, extras, keys, key_costs, rows, sites, variants, terms, lists, choices;
 };
-static_assert(sizeof(GrammarHeader) == 120 && __builtin_offsetof(GrammarHeader, states) == 48, "table::Header");
-static_assert(__builtin_offsetof(GrammarHeader, choices) == 112, "table::Header");
+static_assert(sizeof(GrammarHeader) == 136 && __builtin_offsetof(GrammarHeader, states) == 48, "table::Header");
+static_assert(__builtin_offsetof(GrammarHeader, choices) == 128, "table::Header");
 
-struct alignas(8) StateInfo {
+// A state as it is stored. `place`: row (24 bits), whether the kind has an extra, upper bits of the kind (7); `rest`: cost,
+// to which the kind's is added (16), lower bits of the kind (16).
+struct alignas(8) PackedState {
+    u32 place;
+    u32 rest;
+};
+static_assert(sizeof(PackedState) == 8, "states::PackedState");
+#define PACKED_ROW 0xffffffu
+#define PACKED_HAS_EXTRA (1u << 24)
+
+// What many states have in common.
+struct StateKind {
+    u32 extra;
+    u32 cost;
+    u8 need;
+    u8 flags;
+    u8 slices;
+    u8 free;
+};
+static_assert(sizeof(StateKind) == 12 && __builtin_offsetof(StateKind, need) == 8, "states::StateKind");
+
+// Both together.
+struct StateInfo {
     u32 row;
     u32 cost;
     u32 extra;
@@ -36,7 +58,6 @@ struct alignas(8) StateInfo {
     u8 slices;
     u8 free;
 };
-static_assert(sizeof(StateInfo) == 16 && __builtin_offsetof(StateInfo, need) == 12, "layout::StateInfo");
 
 #define STATE_ACCEPTING 1u
 #define STATE_INDENT_INNER 2u
@@ -92,6 +113,11 @@ static_assert(sizeof(SiteInfo) == 16, "layout::SiteInfo");
 
 struct alignas(8) VariantInfo {
     u32 start;
+    u32 terms;
+};
+static_assert(sizeof(VariantInfo) == 8, "layout::VariantInfo");
+
+struct VariantTerms {
     u32 depth;
     u32 cost;
     u32 cost_at;
@@ -100,7 +126,7 @@ struct alignas(8) VariantInfo {
     u32 cost_spaces;
     u32 keys;
 };
-static_assert(sizeof(VariantInfo) == 32 && __builtin_offsetof(VariantInfo, keys) == 28, "layout::VariantInfo");
+static_assert(sizeof(VariantTerms) == 28 && __builtin_offsetof(VariantTerms, keys) == 24, "layout::VariantTerms");
 
 struct Choice {
     KeySet keys;

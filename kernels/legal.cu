@@ -162,4 +162,4 @@ WG_KERNEL(legal, LegalParams, WALK_THREADS, 4) {
     }
 }
 
-static_assert(sizeof(LegalBlock) == 37952, "device::legal::SHARED");
+static_assert(sizeof(LegalBlock) == 37960, "device::legal::SHARED");

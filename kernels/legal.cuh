@@ -144,7 +144,7 @@ WG_DEVICE bool read_loose(const LegalShared& s, const VocabView& v, Levels& leve
         const bool countable = i + 1 < t.bytes && (i == 0 || t.chars == t.bytes) && g.indent == 0;
         const u32 chars = countable ? t.chars - i : 0;
         if (chars > 1 && (state_of(g, c.state).slices & 1u) != 0) {
-            const Extra& e = section_at<Extra>(g, g.extras)[state_of(g, c.state).extra];
+            const Extra& e = section_at<Extra>(g, g.extras)[extra_of(g, c.state)];
             Config one = c;
             if ((e.chain_to == 0 || (u64)c.count + chars < e.chain_at) && read_apart(g, levels, one, 'a', WG_UNLIMITED) &&
                 one.state == c.state) {

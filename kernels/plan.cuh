@@ -89,7 +89,7 @@ WG_DEVICE bool shuts_out(const GrammarView& g, const StateInfo& s, const u8* byt
 // threshold is near, and no bound that matters falls as characters come. `tick`: what one adds to the count.
 WG_DEVICE bool is_steady(const LegalShared& s, const Config& c, u32 tick) {
     if (tick == 0) return true;
-    const Extra& e = section_at<Extra>(s.walk.g, s.walk.g.extras)[state_of(s.walk.g, c.state).extra];
+    const Extra& e = section_at<Extra>(s.walk.g, s.walk.g.extras)[extra_of(s.walk.g, c.state)];
     if (e.chain_to != 0 && (u64)c.count + LEGAL_FAR >= e.chain_at) return false;
     return s.walk.budget == WG_NO_LIMIT || (e.cost_per_tick == 0 && e.cost_tick_spaces == 0) || c.count > e.cost_at + 1;
 }

@@ -28,7 +28,7 @@ const EACH: usize = 3;
 
 /// What a state is like, by its tables and the bytes it reads.
 fn kind(g: &Grammar, c: &Configuration) -> &'static str {
-    let state = &g.states()[c.state as usize];
+    let state = g.states().get(c.state);
     let reads: Vec<u8> = (0..=255u8).filter(|&b| c.clone().read(g, b)).collect();
     let has = |b: u8| reads.contains(&b);
     match (state.free & 0x7f, state.slices) {

@@ -13,14 +13,13 @@ use rustc_hash::FxHashMap;
 
 use super::envelope::Outer;
 use super::flow::Flow;
-use super::formula::{ALWAYS, Formula, Formulas, NEVER, Pair};
+use super::formula::{Formula, Formulas, Pair};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
-
 use super::raw::*;
 use super::{KeyOrder, Options, Whitespace};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Ir, Node, NodeId, Range, TypeSet};
+use crate::ir::{Ir, Node, NodeId};
 use crate::pattern::{self, ByteDfa};
 
 /// Everything that exploration knows.
@@ -46,10 +45,12 @@ pub(crate) struct Explorer<'a> {
     /// By number of classes of names, the automaton of the first class.
     pub name_classes: FxHashMap<u8, u32>,
     /// By leaf, the automaton of its complement.
-    complements: FxHashMap<NodeId, u32>,
+    pub complements: FxHashMap<NodeId, u32>,
+    /// By number assertion, and whether it holds, the automaton that leaves digits uncounted.
+    pub uncounted: FxHashMap<(u32, bool), u32>,
     frame_ids: FxHashMap<FrameKey, FrameId>,
     values: FxHashMap<(NodeId, bool), Formula>,
-    restricted: FxHashMap<(Formula, Kind), Formula>,
+    pub restricted: FxHashMap<(Formula, Kind), Formula>,
     universal: FxHashMap<(u32, u32), bool>,
     states: usize,
     work: Vec<Work>,
@@ -106,6 +107,7 @@ impl<'a> Explorer<'a> {
             numbers: ir.numbers.iter().map(|n| n.1.clone()).collect(),
             name_classes: FxHashMap::default(),
             complements: FxHashMap::default(),
+            uncounted: FxHashMap::default(),
             frame_ids: FxHashMap::default(),
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
@@ -181,117 +183,6 @@ impl<'a> Explorer<'a> {
         };
         self.values.insert((id, holds), f);
         Ok(f)
-    }
-
-    /// Makes the automata of the leaves of a formula that must not hold.
-    fn complete(&mut self, f: Formula) -> Result<()> {
-        let mut missing = Vec::new();
-        self.formulas.atoms(f, &mut |atom| {
-            if let Atom::Leaf { node, holds: false } = atom
-                && !self.complements.contains_key(&node)
-            {
-                missing.push(node);
-            }
-        });
-        for node in missing {
-            let next = match self.ir.node(node) {
-                Node::String(i) => {
-                    let accepted = self.ir.wider[*i as usize].as_ref().unwrap_or(&self.strings[*i as usize]);
-                    let any = pattern::canonical_any();
-                    let outside = pattern::product(&any, accepted, |any, accepted| any && !accepted);
-                    self.strings.push(Arc::new(outside));
-                    self.strings.len() - 1
-                }
-                Node::Number(i) => {
-                    let outside = pattern::number_outside(&self.ir.numbers[*i as usize].0);
-                    let pointer = &self.ir.pointers[node.0 as usize];
-                    self.numbers.push(Arc::new(outside.map_err(|e| e.or_at(pointer.to_string()))?));
-                    self.numbers.len() - 1
-                }
-                _ => continue,
-            };
-            self.complements.insert(node, next as u32);
-        }
-        Ok(())
-    }
-
-    /// What remains of a formula over leaves once the value's kind is known.
-    pub fn restrict(&mut self, f: Formula, kind: Kind) -> Result<Formula> {
-        if f.constant().is_some() {
-            return Ok(f);
-        }
-        if let Some(&done) = self.restricted.get(&(f, kind)) {
-            return Ok(done);
-        }
-        self.complete(f)?;
-        let (ir, strings, numbers, complements) = (self.ir, &self.strings, &self.numbers, &self.complements);
-        let types = match kind {
-            Kind::Null => TypeSet::NULL,
-            Kind::True | Kind::False => TypeSet::BOOLEAN,
-            Kind::Number => TypeSet::NUMBER,
-            Kind::String => TypeSet::STRING,
-            Kind::Array => TypeSet::ARRAY,
-            _ => TypeSet::OBJECT,
-        };
-        let done = self.formulas.map(f, &mut |formulas, atom| {
-            let (node, holds) = match atom {
-                Atom::Leaf { node, holds } => (node, holds),
-                Atom::Ordered(_) if kind == Kind::Object => return formulas.atom(atom),
-                Atom::Ordered(_) => return ALWAYS,
-                other => unreachable!("a value not begun has only leaves, not {other:?}"),
-            };
-            let automaton = |own: u32| if holds { own } else { complements[&node] };
-            match ir.node(node) {
-                Node::Type(set) => (set.contains(types) == holds).into(),
-                Node::Bool(b) if kind == Kind::True || kind == Kind::False => {
-                    ((*b == (kind == Kind::True)) == holds).into()
-                }
-                Node::Length(r) if kind == Kind::String => counted(formulas, *r, holds),
-                Node::String(i) if kind == Kind::String => {
-                    let dfa = automaton(*i);
-                    let start = strings[dfa as usize].start;
-                    if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa, state: start }) }
-                }
-                Node::Number(i) if kind == Kind::Number => {
-                    let dfa = automaton(*i);
-                    let start = numbers[dfa as usize].start;
-                    if start == 0 { NEVER } else { formulas.atom(Atom::Number { dfa, state: start }) }
-                }
-                Node::Object(_) if kind == Kind::Object => formulas.atom(Atom::Object { node, holds }),
-                Node::Members(r) if kind == Kind::Object => counted(formulas, *r, holds),
-                Node::Array(a) if kind == Kind::Array => {
-                    let count = counted(formulas, a.items, holds);
-                    let array = formulas.atom(Atom::Array { node, holds });
-                    if holds { formulas.and([array, count]) } else { formulas.or([array, count]) }
-                }
-                Node::Contains(of, range) if kind == Kind::Array => {
-                    let node = ir.resolve(*of);
-                    let least = |items: u32| (items > 0).then_some(Atom::Least { node, items });
-                    let most = |items: u32| (items < u32::MAX).then_some(Atom::Most { node, items });
-                    let bounds = if holds {
-                        [least(range.min), most(range.max)]
-                    } else {
-                        let fewer = range.min.checked_sub(1).and_then(most);
-                        [fewer, range.max.checked_add(1).and_then(least)]
-                    };
-                    let bounds: Vec<Formula> =
-                        bounds.into_iter().flatten().map(|a| formulas.atom(a)).collect();
-                    if holds { formulas.and(bounds) } else { formulas.or(bounds) }
-                }
-                // Whatever it says of other types holds of this one.
-                _ => holds.into(),
-            }
-        });
-        let done = if self.is_negative(done) { done } else { self.settle_order(done) };
-        self.restricted.insert((f, kind), done);
-        Ok(done)
-    }
-
-    /// Whether an object is judged for violating something: then there is one order for all.
-    pub fn is_negative(&self, f: Formula) -> bool {
-        let mut negative = false;
-        self.formulas.atoms(f, &mut |atom| negative |= matches!(atom, Atom::Object { holds: false, .. }));
-        negative
     }
 
     /// The frame of a key, created with its start state on first use.
@@ -555,7 +446,19 @@ impl<'a> Explorer<'a> {
 
     /// An exit whose verdicts depend on nothing but the count (`units = count + offset`).
     pub fn exit(&mut self, frame: FrameId, verdicts: &[Formula], offset: u32) -> Option<u32> {
+        self.exit_within(frame, verdicts, offset, u32::MAX)
+    }
+
+    /// The same, of texts with at most so many units: others have no outcome.
+    pub fn exit_within(
+        &mut self,
+        frame: FrameId,
+        verdicts: &[Formula],
+        offset: u32,
+        most: u32,
+    ) -> Option<u32> {
         let mut starts = vec![0];
+        starts.extend(most.checked_add(1));
         for &f in verdicts {
             self.formulas.atoms(f, &mut |atom| {
                 if let Atom::Count(range) = atom {
@@ -578,7 +481,7 @@ impl<'a> Explorer<'a> {
                     })
                 })
                 .collect();
-            let outcome = self.outcome(frame, &bits);
+            let outcome = if units > most { None } else { self.outcome(frame, &bits) };
             if pieces.last().is_none_or(|p| p.1 != outcome) {
                 pieces.push((at, outcome));
             }
@@ -674,19 +577,4 @@ impl Expansion {
             self.edges.push((byte, byte, Edge::Leave { exit, read: true }));
         }
     }
-}
-
-/// That a count lies in a range, or outside of it.
-fn counted(formulas: &mut Formulas<Atom>, range: Range, holds: bool) -> Formula {
-    if holds {
-        return if range.min > range.max { NEVER } else { formulas.atom(Atom::Count(range)) };
-    }
-    if range.min > range.max {
-        return ALWAYS;
-    }
-    let below = range.min.checked_sub(1).map(|max| Range { min: 0, max });
-    let above = range.max.checked_add(1).map(|min| Range { min, max: u32::MAX });
-    let outside: Vec<Formula> =
-        [below, above].into_iter().flatten().map(|r| formulas.atom(Atom::Count(r))).collect();
-    formulas.or(outside)
 }

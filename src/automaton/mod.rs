@@ -35,6 +35,7 @@ mod names;
 mod object;
 mod order;
 mod raw;
+mod restrict;
 pub mod string;
 mod text;
 mod trim;

@@ -11,7 +11,7 @@ use super::formula::{ALWAYS, Formula, NEVER};
 use super::raw::*;
 use super::string::{Sub, edges as free_edges};
 use crate::error::Result;
-use crate::pattern::{self, ByteDfa};
+use crate::pattern::{self, ByteDfa, Digits};
 
 /// What all states of one text frame share.
 pub(crate) struct TextData {
@@ -19,10 +19,12 @@ pub(crate) struct TextData {
     any: Option<std::sync::Arc<ByteDfa>>,
     /// Byte ranges on which every automaton of the frame is constant.
     ranges: Vec<(u8, u8)>,
+    /// Numbers: whether their digits are counted, here and not by the automata.
+    digits: Digits,
 }
 
 impl TextData {
-    fn new(any: std::sync::Arc<ByteDfa>, automata: &[&ByteDfa]) -> Self {
+    fn new(any: std::sync::Arc<ByteDfa>, automata: &[&ByteDfa], digits: Digits) -> Self {
         let mut ranges = Vec::new();
         let mut from = 0u8;
         for b in 1..=255u8 {
@@ -33,7 +35,7 @@ impl TextData {
             }
         }
         ranges.push((from, 255));
-        TextData { any: Some(any), ranges }
+        TextData { any: Some(any), ranges, digits }
     }
 }
 
@@ -50,14 +52,18 @@ impl Explorer<'_> {
         }
         Ok(match key.kind {
             Kind::OpenKey if key.entries.is_empty() => None,
-            Kind::String if strings.is_empty() => Some(TextData { any: None, ranges: Vec::new() }),
+            Kind::String if strings.is_empty() => {
+                Some(TextData { any: None, ranges: Vec::new(), digits: Digits::Limited })
+            }
             Kind::String | Kind::OpenKey => {
                 let automata: Vec<&ByteDfa> = strings.iter().map(|&i| &*self.strings[i as usize]).collect();
-                Some(TextData::new(pattern::canonical_any(), &automata))
+                Some(TextData::new(pattern::canonical_any(), &automata, Digits::Limited))
             }
             Kind::Number => {
                 let automata: Vec<&ByteDfa> = numbers.iter().map(|&i| &*self.numbers[i as usize]).collect();
-                Some(TextData::new(pattern::any_number(), &automata))
+                let counted = self.uncounted.values().any(|dfa| numbers.contains(dfa));
+                let digits = if counted { Digits::Counted } else { Digits::Limited };
+                Some(TextData::new(pattern::any_number(digits), &automata, digits))
             }
             _ => None,
         })
@@ -98,6 +104,7 @@ impl Explorer<'_> {
         let data = self.frames[frame as usize].text.clone().expect("text state");
         let any = data.any.as_ref().expect("unrestricted strings have states of their own");
         let string = self.frames[frame as usize].key.kind != Kind::Number;
+        let counted = data.digits == Digits::Counted;
         for &(lo, hi) in &data.ranges {
             let any_next = any.next(any_state, lo);
             if any_next == ByteDfa::DEAD && string {
@@ -111,7 +118,8 @@ impl Explorer<'_> {
                 continue;
             }
             let to = self.state(frame, StateKey::Text(any_next, next.into()))?;
-            let edge = Edge::Stay { to, tick: string && boundary, space: false };
+            let tick = string && boundary || counted && lo.is_ascii_digit();
+            let edge = Edge::Stay { to, tick, space: false };
             match out.edges.last_mut() {
                 Some((_, end, last)) if *last == edge && *end as u16 + 1 == lo as u16 => *end = hi,
                 _ => out.edges.push((lo, hi, edge)),
@@ -119,7 +127,8 @@ impl Explorer<'_> {
         }
         let ended: Vec<Formula> = verdicts.iter().map(|&f| self.ended(f)).collect();
         let whole = any.accepting[any_state as usize] || !string && ended.contains(&ALWAYS);
-        let exit = if whole { self.exit(frame, &ended, 0) } else { None };
+        let most = if counted { pattern::COUNTED_DIGITS } else { u32::MAX };
+        let exit = if whole { self.exit_within(frame, &ended, 0, most) } else { None };
         match exit {
             Some(exit) if string => out.leave(b'"', Some(exit)),
             // Whatever cannot go on in the number is read by the level around it.

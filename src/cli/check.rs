@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use warpgrammar::engine::Grammar;
 use warpgrammar::schema::{self, Warning};
+use warpgrammar::table::layout::{PackedState, StateKind};
 use warpgrammar::{Error, ErrorKind, Result, strict};
 
 use super::args::CheckArgs;
@@ -76,13 +77,15 @@ fn accepted(grammar: &Grammar, us: u128, warnings: &[Warning]) -> Value {
 /// Bytes of each section of the tables; the header is not among them.
 fn sections(grammar: &Grammar) -> Value {
     json!({
-        "states": size_of_val(grammar.states()),
+        "states": grammar.states().len() * size_of::<PackedState>(),
+        "kinds": grammar.header().kinds.count as usize * size_of::<StateKind>(),
         "extras": size_of_val(grammar.extras()),
         "keys": size_of_val(grammar.keys()),
         "key_costs": size_of_val(grammar.key_costs()),
         "rows": size_of_val(grammar.rows()),
         "sites": size_of_val(grammar.sites()),
         "variants": size_of_val(grammar.variants()),
+        "terms": size_of_val(grammar.terms()),
         "lists": size_of_val(grammar.lists()),
         "choices": size_of_val(grammar.choices()),
     })

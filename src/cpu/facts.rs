@@ -79,7 +79,7 @@ impl Facts {
             open: OnceLock::new(),
             whole: OnceLock::new(),
         };
-        if v.states[state as usize].free & !StateInfo::STEADY == 1 {
+        if v.states.get(state).free & !StateInfo::STEADY == 1 {
             facts.string = Some(Box::new(string_states(v, state)));
         }
         facts
@@ -128,7 +128,7 @@ fn open_states(v: &View<'_>, state: u32) -> Option<(Vec<u32>, u32)> {
     let (mut bound, mut next) = (0, 0);
     while let Some(&(sub, from)) = reached.get(next) {
         next += 1;
-        let info = &v.states[from as usize];
+        let info = v.states.get(from);
         let extra = v.extra(from);
         let indents = info.flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) != 0;
         let asks = extra.chain_to != 0 || extra.keys != 0 || extra.cost_at != 0 || extra.cost_spaces != 0;
@@ -308,7 +308,7 @@ pub(super) fn whole_characters(v: &View<'_>, home: u32, leads: (u8, u8), with_sp
                     }
                     let mut at = to;
                     while at != 0 {
-                        let (info, extra) = (&v.states[at as usize], v.extra(at));
+                        let (info, extra) = (v.states.get(at), v.extra(at));
                         if action.flag() || extra.keys != 0 {
                             return None;
                         }
@@ -332,7 +332,7 @@ fn unfolded(v: &View<'_>, state: u32, action: PackedAction) -> u32 {
         ActionKind::Ahead | ActionKind::Stay => action.target(state),
         _ => return action.0,
     };
-    let extra = &v.extras[v.states[to as usize].extra as usize];
+    let extra = &v.extras[v.states.extra(to) as usize];
     if to != 0 && extra.chain_to == 0 && extra.keys == 0 && !action.space() {
         SIMPLE << 29 | action.0 & PackedAction::FLAG | to
     } else {
@@ -355,7 +355,7 @@ fn string_states(v: &View<'_>, main: u32) -> StringStates {
             }
         }
     }
-    let rests = states.iter().all(|&s| s != 0 && v.states[s as usize].need == 0);
+    let rests = states.iter().all(|&s| s != 0 && v.states.get(s).need == 0);
     StringStates { states, rests }
 }
 
@@ -363,7 +363,7 @@ fn string_states(v: &View<'_>, main: u32) -> StringStates {
 /// tokens are illegal. Only a guess.
 pub(super) fn is_wide(v: &View<'_>, state: u32) -> bool {
     let plain = 1u8 << SliceId::PLAIN.index();
-    let closed = |state: u32| v.states[state as usize].slices & plain != 0;
+    let closed = |state: u32| v.states.get(state).slices & plain != 0;
     let wide = (b' '..=b'~').filter(|&b| {
         let action = PackedAction(v.word(state, b));
         match action.0 >> 29 {

@@ -206,7 +206,7 @@ impl Masker {
     /// The sub-state of a string that `root` is in, and the head after one more character, or `root`
     /// itself between characters.
     fn in_string(&mut self, v: &View<'_>, tables: &VocabTables, root: Head) -> Option<(u8, Head)> {
-        let sub_of = |state: u32| (v.states[state as usize].free & !StateInfo::STEADY).checked_sub(1);
+        let sub_of = |state: u32| (v.states.get(state).free & !StateInfo::STEADY).checked_sub(1);
         let sub = sub_of(root.state)?;
         let mut main = root;
         let bytes = &tables.string_contents().from[sub as usize];
@@ -365,7 +365,7 @@ impl Masker {
     /// tokens do that begin with them is told by what follows.
     fn plain(&mut self, v: &View<'_>, tables: &VocabTables, root: Head, sink: &mut Sink<'_>) -> bool {
         const SAMPLE: [u8; 4] = [b'q', b'~', b'Q', b' '];
-        let closed = v.states[root.state as usize].slices >> SliceId::PLAIN.index() & 1 != 0;
+        let closed = v.states.get(root.state).slices >> SliceId::PLAIN.index() & 1 != 0;
         let longest = tables.vocab().max_token_len() as u32;
         let used = root.used as usize;
         let plain = SliceId::PLAIN.index() as u8;
@@ -420,7 +420,7 @@ impl Masker {
             ActionKind::Enter if !action.flag() => {
                 let starts = v.variants_of(action.index()).iter().map(|variant| variant.start);
                 (0xc2..=0xf4).all(|byte| v.word(root.state, byte) == lead)
-                    && starts.into_iter().all(|s| v.states[s as usize].slices & 1 != 0)
+                    && starts.into_iter().all(|s| v.states.get(s).slices & 1 != 0)
             }
             _ => self.rests_within(v, root, sink),
         };
@@ -450,7 +450,7 @@ impl Masker {
 
     /// A state closed under a slice: its tokens by length, and a walk of the others.
     fn closed(&mut self, v: &View<'_>, tables: &VocabTables, root: Head, sink: &mut Sink<'_>) -> bool {
-        let flags = v.states[root.state as usize].slices;
+        let flags = v.states.get(root.state).slices;
         if flags == 0 {
             return false;
         }
@@ -460,7 +460,7 @@ impl Masker {
         let slice = tables.vocab().slices().get(id);
         sink.forget();
         let open = |h: &Head| {
-            if v.states[h.state as usize].slices >> index & 1 != 0 {
+            if v.states.get(h.state).slices >> index & 1 != 0 {
                 return Some(true);
             }
             let legal = v.facts(h.state).legal;

@@ -32,7 +32,7 @@ impl Program {
     pub fn new(grammar: Arc<Grammar>) -> Program {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let needs = grammar.states().iter().map(|s| s.need).filter(|&need| need != u8::MAX);
-        let depths = grammar.variants().iter().map(|v| v.depth);
+        let depths = grammar.terms().iter().map(|t| t.depth);
         Program {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             facts: grammar.states().iter().map(|_| OnceLock::new()).collect(),
@@ -87,6 +87,7 @@ impl Program {
             rows: g.rows(),
             sites: g.sites(),
             variants: g.variants(),
+            terms: g.terms(),
             lists: g.lists(),
             choices: g.choices(),
             start: h.start,
@@ -115,13 +116,14 @@ impl std::fmt::Debug for Program {
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub program: &'a Program,
-    pub states: &'a [StateInfo],
+    pub states: States<'a>,
     pub extras: &'a [Extra],
     pub keys: &'a [KeyInfo],
     pub key_costs: &'a [MemberCost],
     pub rows: &'a [u32],
     pub sites: &'a [SiteInfo],
     pub variants: &'a [VariantInfo],
+    pub terms: &'a [VariantTerms],
     pub lists: &'a [u32],
     pub choices: &'a [Choice],
     pub start: u32,
@@ -139,7 +141,7 @@ impl<'a> View<'a> {
     /// The row of a state: a default, the number of ranges, the ranges.
     #[inline]
     pub fn row(&self, state: u32) -> &'a [u32] {
-        let row = &self.rows[self.states[state as usize].row as usize..];
+        let row = &self.rows[self.states.row(state)..];
         &row[..2 + 2 * row[1] as usize]
     }
 
@@ -180,7 +182,7 @@ impl<'a> View<'a> {
 
     #[inline]
     pub fn extra(&self, state: u32) -> &'a Extra {
-        &self.extras[self.states[state as usize].extra as usize]
+        &self.extras[self.states.extra(state) as usize]
     }
 
     /// Before the first byte.
@@ -286,6 +288,10 @@ impl<'a> View<'a> {
         &self.variants[s.variants as usize..][..s.variant_count as usize]
     }
 
+    fn terms_of(&self, v: &VariantInfo) -> &'a VariantTerms {
+        &self.terms[v.terms as usize]
+    }
+
     /// Enters by a site; if the byte was not read by entering, the frame reads it.
     fn enter(&self, levels: &mut Levels, h: &mut Head, site: u32, unread: Option<u8>) -> bool {
         let depth = self.max_depth - h.depth;
@@ -294,11 +300,11 @@ impl<'a> View<'a> {
             return false;
         }
         if let [only] = variants {
-            return only.depth <= depth && self.enter_variant(levels, h, site, only, unread);
+            return self.terms_of(only).depth <= depth && self.enter_variant(levels, h, site, only, unread);
         }
         let (before, used) = (*h, levels.nodes.len());
         let mut legal = false;
-        for variant in variants.iter().rev().filter(|v| v.depth <= depth) {
+        for variant in variants.iter().rev().filter(|v| self.terms_of(v).depth <= depth) {
             *h = before;
             levels.nodes.truncate(used);
             legal = self.enter_variant(levels, h, site, variant, unread);
@@ -325,12 +331,13 @@ impl<'a> View<'a> {
         v: &VariantInfo,
         unread: Option<u8>,
     ) -> bool {
+        let terms = self.terms_of(v);
         let per_space = u64::from(self.indent) * u64::from(h.depth);
-        let spaces = u64::from(v.cost_spaces) * per_space;
-        let per_tick = u64::from(v.cost_per_tick) + u64::from(v.cost_tick_spaces) * per_space;
-        let ticks = u64::from(v.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
-        let keys = if v.keys == 0 { 0 } else { self.missing(h, &self.keys[v.keys as usize]) };
-        let cost = ticks.saturating_add(u64::from(v.cost) + spaces + keys);
+        let spaces = u64::from(terms.cost_spaces) * per_space;
+        let per_tick = u64::from(terms.cost_per_tick) + u64::from(terms.cost_tick_spaces) * per_space;
+        let ticks = u64::from(terms.cost_at.saturating_sub(h.count)).saturating_mul(per_tick);
+        let keys = if terms.keys == 0 { 0 } else { self.missing(h, &self.keys[terms.keys as usize]) };
+        let cost = ticks.saturating_add(u64::from(terms.cost) + spaces + keys);
         levels.push(h, site, cost.min(u64::from(u32::MAX)) as u32);
         h.count = 0;
         h.spaces = 0;
@@ -370,7 +377,7 @@ impl<'a> View<'a> {
     /// Spaces of indentation still to be written before anything else.
     pub fn missing_spaces(&self, h: &Head) -> u32 {
         let levels =
-            match self.states[h.state as usize].flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) {
+            match self.states.get(h.state).flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) {
                 StateInfo::INDENT_INNER => h.depth,
                 StateInfo::INDENT_OUTER => h.depth.saturating_sub(1),
                 _ => return 0,
@@ -388,7 +395,7 @@ impl<'a> View<'a> {
 
     /// Bound of the tokens needed to complete the text.
     pub fn bound(&self, h: &Head) -> u64 {
-        let s = &self.states[h.state as usize];
+        let s = self.states.get(h.state);
         let mut bound = u64::from(s.cost);
         if s.extra != 0 {
             let e = &self.extras[s.extra as usize];
@@ -418,14 +425,14 @@ impl<'a> View<'a> {
     /// Whether a state is closed under a slice, and no threshold is within so many characters.
     pub fn is_closed(&self, h: &Head, slice: u8, longest: u32) -> bool {
         let extra = self.extra(h.state);
-        self.states[h.state as usize].slices >> slice & 1 != 0
+        self.states.get(h.state).slices >> slice & 1 != 0
             && (extra.chain_to == 0 || h.count.saturating_add(longest) < extra.chain_at)
     }
 
     /// Whether a token may end here: the depth left is enough to finish.
     #[inline]
     pub fn can_rest(&self, h: &Head) -> bool {
-        let need = self.states[h.state as usize].need;
+        let need = self.states.get(h.state).need;
         need != u8::MAX && h.depth + u32::from(need) <= self.max_depth
     }
 
@@ -438,7 +445,7 @@ impl<'a> View<'a> {
     pub fn completes(&self, levels: &Levels, h: &Head) -> (bool, u32) {
         let mut h = *h;
         loop {
-            let s = &self.states[h.state as usize];
+            let s = self.states.get(h.state);
             if s.flags & StateInfo::ACCEPTING != 0 {
                 return (h.depth == 0, h.depth);
             }

@@ -76,7 +76,7 @@ impl State {
     /// Reads a token within a slice that the state is closed under at once, if it is one and far from any
     /// threshold.
     fn skip(&mut self, v: &View<'_>, vocab: &Vocabulary, token: u32, bytes: &[u8], head: &mut Head) -> bool {
-        let slices = v.states[head.state as usize].slices;
+        let slices = v.states.get(head.state).slices;
         if slices == 0 || bytes.len() < MIN_SLICED || v.indent != 0 {
             return false;
         }

@@ -42,7 +42,7 @@ impl Counts {
         let (states, extras, rows) = (g.states(), g.extras(), g.rows());
         let (sites, variants, lists) = (g.sites(), g.variants(), g.lists());
         let some = extras.iter().any(|e| e.chain_to != 0 || e.cost_at != 0)
-            || variants.iter().any(|v| v.cost_at != 0);
+            || g.terms().iter().any(|t| t.cost_at != 0);
         if !some {
             return None;
         }
@@ -55,7 +55,7 @@ impl Counts {
                 parents[a.max(b) as usize] = a.min(b);
             }
         };
-        for (state, info) in (0u32..).zip(states).skip(1) {
+        for (state, info) in (0u32..).zip(states.iter()).skip(1) {
             join(state, extras[info.extra as usize].chain_to);
             let row = &rows[info.row as usize..];
             let words = row[2..][..2 * row[1] as usize].iter().skip(1).step_by(2).chain(&row[..1]);
@@ -81,7 +81,7 @@ impl Counts {
             } else {
                 frame[state as usize] = frame[first as usize];
             }
-            let extra = &extras[states[state as usize].extra as usize];
+            let extra = &extras[states.extra(state) as usize];
             let here = &mut thresholds[frame[state as usize] as usize];
             if extra.chain_to != 0 {
                 here.at.push(extra.chain_at);
@@ -89,8 +89,8 @@ impl Counts {
             here.exact_below = here.exact_below.max(extra.cost_at);
         }
         for site in sites {
-            let at =
-                variants[site.variants as usize..][..site.variant_count as usize].iter().map(|v| v.cost_at);
+            let own = &variants[site.variants as usize..][..site.variant_count as usize];
+            let at = own.iter().map(|v| g.terms()[v.terms as usize].cost_at);
             let exact_below = at.max().unwrap_or(0);
             for target in targets(site).filter(|&t| t != 0) {
                 let here = &mut thresholds[frame[target as usize] as usize];

@@ -13,7 +13,7 @@ pub const MAX_NODES: usize = 64;
 /// As a parent: the token follows the slot itself.
 pub const ROOT: u32 = u32::MAX;
 /// `sizeof(DraftBlock)`.
-const SHARED: u32 = 37_704;
+const SHARED: u32 = 37_712;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

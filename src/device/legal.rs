@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Threads of a block.
 pub const THREADS: u32 = 128;
 /// `sizeof(LegalBlock)`.
-const SHARED: u32 = 37_952;
+const SHARED: u32 = 37_960;
 /// Warps of a block, each with levels of its own for tokens that find no room in the pool.
 const WARPS: usize = THREADS as usize / 32;
 /// `sizeof(Level)`, of which a walk's pool is made.

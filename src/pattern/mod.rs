@@ -27,7 +27,7 @@ mod unfold;
 pub use dfa::{ByteDfa, DfaState};
 pub use format::format;
 pub use literal::literal_set;
-pub use number::{any_number, number};
+pub use number::{COUNTED_DIGITS, Digits, any_number, is_countable, number, number_with};
 pub use outside::number_outside;
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};

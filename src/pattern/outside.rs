@@ -4,16 +4,18 @@
 //! its complement would accept numbers that satisfy it. What fails a conjunction fails one of its parts: it is
 //! less than the minimum, more than the maximum, no integer, or an integer that is no multiple.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Bound, ByteDfa, NumberSpec, number, product};
+use super::regex::{PatternLimits, compile_pattern};
+use super::{Bound, ByteDfa, Digits, NumberSpec, number_with, product};
 use crate::error::Result;
 
 /// The automaton of texts whose number does not satisfy `spec`: some spelling of each such number.
 ///
 /// # Errors
-/// As [`number()`].
-pub fn number_outside(spec: &NumberSpec) -> Result<ByteDfa> {
+/// As [`number_with`].
+pub fn number_outside(spec: &NumberSpec, digits: Digits) -> Result<ByteDfa> {
+    let number = |spec: &NumberSpec| number_with(spec, digits);
     let bound = |value: &str, exclusive| Some(Bound { value: value.to_owned(), exclusive });
     let below = |value: &str, exclusive| {
         number(&NumberSpec { maximum: bound(value, exclusive), ..NumberSpec::default() })
@@ -35,7 +37,7 @@ pub fn number_outside(spec: &NumberSpec) -> Result<ByteDfa> {
         // Of multiples of a decimal only one spelling is accepted: nothing is known not to be one.
         let multiple_of = spec.multiple_of.filter(|_| spec.decimals == 0);
         if spec.integer || multiple_of.is_some() {
-            parts.push((*fractions()).clone());
+            parts.push((*fractions(digits)).clone());
         }
         if multiple_of.is_some() {
             let integer = NumberSpec { integer: true, ..NumberSpec::default() };
@@ -44,7 +46,7 @@ pub fn number_outside(spec: &NumberSpec) -> Result<ByteDfa> {
             parts.push(product(&all, &multiples, |a, b| a && !b));
         }
     }
-    let mut outside = product(&fractions(), &fractions(), |_, _| false);
+    let mut outside = product(&fractions(digits), &fractions(digits), |_, _| false);
     for part in parts {
         outside = product(&outside, &part, |a, b| a || b);
     }
@@ -53,13 +55,19 @@ pub fn number_outside(spec: &NumberSpec) -> Result<ByteDfa> {
 
 /// Numbers with a fraction other than zero, written without an exponent, and so short that no reader rounds
 /// the fraction away.
-fn fractions() -> Arc<ByteDfa> {
-    static FRACTIONS: std::sync::LazyLock<Arc<ByteDfa>> = std::sync::LazyLock::new(|| {
-        use super::regex::{PatternLimits, compile_pattern};
-        let pattern = r"^-?(0|[1-9][0-9]{0,7})\.[0-9]{0,6}[1-9]$";
-        Arc::new(compile_pattern(pattern, &PatternLimits::default()).expect("a pattern"))
-    });
-    FRACTIONS.clone()
+fn fractions(digits: Digits) -> Arc<ByteDfa> {
+    static FRACTIONS: [OnceLock<Arc<ByteDfa>>; 2] = [const { OnceLock::new() }; 2];
+    let counted = digits == Digits::Counted;
+    FRACTIONS[usize::from(counted)]
+        .get_or_init(|| {
+            let pattern = if counted {
+                r"^-?(0|[1-9][0-9]*)\.[0-9]*[1-9]$"
+            } else {
+                r"^-?(0|[1-9][0-9]{0,7})\.[0-9]{0,6}[1-9]$"
+            };
+            Arc::new(compile_pattern(pattern, &PatternLimits::default()).expect("a pattern"))
+        })
+        .clone()
 }
 
 #[cfg(test)]
@@ -82,8 +90,9 @@ mod tests {
             NumberSpec { constant: Some("4".into()), ..NumberSpec::default() },
             NumberSpec { constant: Some("2.50".into()), ..NumberSpec::default() },
         ];
-        for spec in specs {
-            let outside = number_outside(&spec).unwrap();
+        let all = specs.into_iter().flat_map(|s| [(s.clone(), Digits::Limited), (s, Digits::Counted)]);
+        for (spec, digits) in all {
+            let outside = number_outside(&spec, digits).unwrap();
             for tenths in -200..200i32 {
                 let value = f64::from(tenths) / 10.0;
                 let text = value.to_string();

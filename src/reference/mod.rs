@@ -88,7 +88,7 @@ impl Configuration {
     fn arrive(&mut self, g: &Grammar, state: u32) -> bool {
         self.state = state;
         loop {
-            let extra = &g.extras()[g.states()[self.state as usize].extra as usize];
+            let extra = &g.extras()[g.states().extra(self.state) as usize];
             if extra.chain_to == 0 || self.count < extra.chain_at {
                 let keys = &g.keys()[extra.keys as usize];
                 let name = keys.name.checked_sub(1).map_or(KeySet::EMPTY, |name| KeySet::one(name as usize));
@@ -122,7 +122,9 @@ impl Configuration {
         let depth = (g.max_depth() - self.stack.len()) as u32;
         let variants = &g.variants()[s.variants as usize..][..s.variant_count as usize];
         let mut entered = None;
-        for variant in variants.iter().rev().filter(|v| depth > 0 && v.depth <= depth) {
+        for variant in
+            variants.iter().rev().filter(|v| depth > 0 && g.terms()[v.terms as usize].depth <= depth)
+        {
             let mut inside = self.clone();
             let legal = inside.push(g, site, variant) && unread.is_none_or(|byte| inside.act(g, byte, left));
             let fits = legal && inside.bound(g) <= left;
@@ -139,12 +141,13 @@ impl Configuration {
     }
 
     fn push(&mut self, g: &Grammar, site: u32, v: &VariantInfo) -> bool {
+        let terms = &g.terms()[v.terms as usize];
         let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
-        let spaces = u64::from(v.cost_spaces) * per_space;
-        let per_tick = u64::from(v.cost_per_tick) + u64::from(v.cost_tick_spaces) * per_space;
-        let ticks = u64::from(v.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
-        let keys = self.missing(g, &g.keys()[v.keys as usize]);
-        let cost = clamp(ticks.saturating_add(u64::from(v.cost) + spaces + keys));
+        let spaces = u64::from(terms.cost_spaces) * per_space;
+        let per_tick = u64::from(terms.cost_per_tick) + u64::from(terms.cost_tick_spaces) * per_space;
+        let ticks = u64::from(terms.cost_at.saturating_sub(self.count)).saturating_mul(per_tick);
+        let keys = self.missing(g, &g.keys()[terms.keys as usize]);
+        let cost = clamp(ticks.saturating_add(u64::from(terms.cost) + spaces + keys));
         self.stack.push(Level { site, count: self.count, seen: self.seen, cost });
         self.count = 0;
         self.spaces = 0;
@@ -166,7 +169,7 @@ impl Configuration {
 
     /// Spaces of indentation still to be written before anything else.
     fn missing_spaces(&self, g: &Grammar) -> u32 {
-        let flags = g.states()[self.state as usize].flags;
+        let flags = g.states().get(self.state).flags;
         let depth = self.stack.len() as u32;
         let levels = match flags & (StateInfo::INDENT_INNER | StateInfo::INDENT_OUTER) {
             StateInfo::INDENT_INNER => depth,
@@ -187,7 +190,7 @@ impl Configuration {
     /// Bound of the tokens needed to complete the text: some legal token always leads to a
     /// configuration whose bound is lower.
     pub fn bound(&self, g: &Grammar) -> u64 {
-        let s = &g.states()[self.state as usize];
+        let s = g.states().get(self.state);
         let e = &g.extras()[s.extra as usize];
         let per_space = u64::from(g.header().indent) * self.stack.len() as u64;
         let per_tick = u64::from(e.cost_per_tick) + u64::from(e.cost_tick_spaces) * per_space;
@@ -210,7 +213,7 @@ impl Configuration {
 
     /// Whether a token may end here: the depth left is enough to finish.
     pub fn can_rest(&self, g: &Grammar) -> bool {
-        let need = g.states()[self.state as usize].need;
+        let need = g.states().get(self.state).need;
         need != u8::MAX && self.stack.len() + usize::from(need) <= g.max_depth()
     }
 
@@ -218,7 +221,7 @@ impl Configuration {
     pub fn is_complete(&self, g: &Grammar) -> bool {
         let mut c = self.clone();
         loop {
-            let s = &g.states()[c.state as usize];
+            let s = g.states().get(c.state);
             if s.flags & StateInfo::ACCEPTING != 0 {
                 return c.stack.is_empty();
             }
@@ -263,7 +266,7 @@ impl Configuration {
 }
 
 fn action(g: &Grammar, state: u32, byte: u8) -> PackedAction {
-    let row = &g.rows()[g.states()[state as usize].row as usize..];
+    let row = &g.rows()[g.states().row(state)..];
     let ranges = &row[2..][..2 * row[1] as usize];
     let found =
         ranges.chunks_exact(2).find(|r| r[0] & 0xff <= u32::from(byte) && u32::from(byte) <= r[0] >> 8);

@@ -8,11 +8,15 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
     let h = g.header();
     let bad = |what: &str| Err(format!("{what} is out of range"));
     let (Some(states), Some(extras), Some(keys), Some(key_costs)) = (
-        g.section::<StateInfo>(h.states),
+        g.section::<PackedState>(h.states),
         g.section::<Extra>(h.extras),
         g.section::<KeyInfo>(h.keys),
         g.section::<MemberCost>(h.key_costs),
     ) else {
+        return bad("a section");
+    };
+    let (Some(kinds), Some(terms)) = (g.section::<StateKind>(h.kinds), g.section::<VariantTerms>(h.terms))
+    else {
         return bad("a section");
     };
     let (Some(rows), Some(sites), Some(variants), Some(lists), Some(choices)) = (
@@ -30,12 +34,22 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
     if h.max_depth > 254 {
         return bad("the depth");
     }
-    for (id, s) in states.iter().enumerate() {
-        if s.extra as usize >= extras.len()
-            || s.free & !StateInfo::STEADY > crate::automaton::string::Sub::COUNT
+    for kind in kinds {
+        if kind.extra as usize >= extras.len()
+            || kind.cost & 0xffff != 0
+            || kind.free & !StateInfo::STEADY > crate::automaton::string::Sub::COUNT
         {
-            return bad("a state's field");
+            return bad("a kind of states");
         }
+    }
+    for state in states {
+        let Some(kind) = kinds.get(state.kind() as usize) else { return bad("a state's kind") };
+        if state.has_extra() != (kind.extra != 0) {
+            return bad("a state's kind");
+        }
+    }
+    let states = States::new(states, kinds);
+    for (id, s) in states.iter().enumerate() {
         let Some([default, n]) = rows.get(s.row as usize..).and_then(|r| r.first_chunk::<2>()) else {
             return bad("a row");
         };
@@ -70,10 +84,10 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         }
     }
     // Thresholds rise along a chain, so every chain ends.
-    for s in states {
+    for s in states.iter() {
         let e = &extras[s.extra as usize];
         if e.chain_to != 0 {
-            let next = &extras[states[e.chain_to as usize].extra as usize];
+            let next = &extras[states.extra(e.chain_to) as usize];
             if next.chain_to != 0 && next.chain_at <= e.chain_at {
                 return bad("a chain of thresholds");
             }
@@ -97,9 +111,12 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
         }
     }
     for v in variants {
-        if v.start as usize >= states.len() || v.keys as usize >= keys.len() {
+        if v.start as usize >= states.len() || v.terms as usize >= terms.len() {
             return bad("a site's variant");
         }
+    }
+    if terms.iter().any(|t| t.keys as usize >= keys.len()) {
+        return bad("the terms of a variant");
     }
     let words = states.iter().flat_map(|s| {
         let row = &rows[s.row as usize..];
@@ -116,7 +133,7 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
                 if !reads_at_once(states, rows, start) {
                     return bad("a frame entered without reading");
                 }
-                start = extras[states[start as usize].extra as usize].chain_to;
+                start = extras[states.extra(start) as usize].chain_to;
             }
         }
     }
@@ -128,8 +145,8 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
 
 /// Whether a frame that is entered without reading a byte reads it, or is left with it: otherwise reading
 /// a byte might never end. `start` is a state that it may begin in.
-fn reads_at_once(states: &[StateInfo], rows: &[u32], start: u32) -> bool {
-    let row = &rows[states[start as usize].row as usize..];
+fn reads_at_once(states: States<'_>, rows: &[u32], start: u32) -> bool {
+    let row = &rows[states.row(start)..];
     let actions = row[2..][..2 * row[1] as usize].iter().skip(1).step_by(2).chain(&row[..1]);
     actions.map(|&word| PackedAction(word)).all(|action| match action.kind() {
         ActionKind::Enter => false,

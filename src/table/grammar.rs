@@ -41,8 +41,10 @@ pub struct Header {
     pub indent: u32,
     /// Bytes of the whole block.
     pub size: u32,
-    /// [`StateInfo`]s.
+    /// [`PackedState`]s.
     pub states: Section,
+    /// [`StateKind`]s.
+    pub kinds: Section,
     /// [`Extra`]s.
     pub extras: Section,
     /// [`KeyInfo`]s.
@@ -55,6 +57,8 @@ pub struct Header {
     pub sites: Section,
     /// [`VariantInfo`]s.
     pub variants: Section,
+    /// [`VariantTerms`].
+    pub terms: Section,
     /// Words of lists.
     pub lists: Section,
     /// [`Choice`]s.
@@ -64,7 +68,7 @@ pub struct Header {
 /// `"WARPGRAM"`, little endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"WARPGRAM");
 /// Of the layout; grows with every change of it.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The tables of one compiled schema. Immutable; share it behind an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,13 +79,15 @@ pub struct Grammar {
 /// What goes into a block.
 #[derive(Default)]
 pub(super) struct Sections {
-    pub states: Vec<StateInfo>,
+    pub states: Vec<PackedState>,
+    pub kinds: Vec<StateKind>,
     pub extras: Vec<Extra>,
     pub keys: Vec<KeyInfo>,
     pub key_costs: Vec<MemberCost>,
     pub rows: Vec<u32>,
     pub sites: Vec<SiteInfo>,
     pub variants: Vec<VariantInfo>,
+    pub terms: Vec<VariantTerms>,
     pub lists: Vec<u32>,
     pub choices: Vec<Choice>,
 }
@@ -89,18 +95,20 @@ pub(super) struct Sections {
 impl Grammar {
     /// Lays the sections out behind the header, whose sizes and checksum are filled in.
     pub(super) fn assemble(mut header: Header, s: &Sections) -> Result<Self> {
-        let parts: [(&[u8], u32); 9] = [
+        let parts: [(&[u8], u32); 11] = [
             (bytemuck::cast_slice(&s.states), s.states.len() as u32),
+            (bytemuck::cast_slice(&s.kinds), s.kinds.len() as u32),
             (bytemuck::cast_slice(&s.extras), s.extras.len() as u32),
             (bytemuck::cast_slice(&s.keys), s.keys.len() as u32),
             (bytemuck::cast_slice(&s.key_costs), s.key_costs.len() as u32),
             (bytemuck::cast_slice(&s.rows), s.rows.len() as u32),
             (bytemuck::cast_slice(&s.sites), s.sites.len() as u32),
             (bytemuck::cast_slice(&s.variants), s.variants.len() as u32),
+            (bytemuck::cast_slice(&s.terms), s.terms.len() as u32),
             (bytemuck::cast_slice(&s.lists), s.lists.len() as u32),
             (bytemuck::cast_slice(&s.choices), s.choices.len() as u32),
         ];
-        let mut sections = [Section { offset: 0, count: 0 }; 9];
+        let mut sections = [Section { offset: 0, count: 0 }; 11];
         let mut end = size_of::<Header>();
         for (section, (bytes, count)) in sections.iter_mut().zip(&parts) {
             *section = Section { offset: end as u32, count: *count };
@@ -116,12 +124,14 @@ impl Grammar {
         }
         [
             header.states,
+            header.kinds,
             header.extras,
             header.keys,
             header.key_costs,
             header.rows,
             header.sites,
             header.variants,
+            header.terms,
             header.lists,
             header.choices,
         ] = sections;
@@ -191,8 +201,9 @@ impl Grammar {
     }
 
     /// All states; 0 is dead.
-    pub fn states(&self) -> &[StateInfo] {
-        self.checked(self.header().states)
+    pub fn states(&self) -> States<'_> {
+        let header = self.header();
+        States::new(self.checked(header.states), self.checked(header.kinds))
     }
 
     /// What few states need besides.
@@ -225,6 +236,11 @@ impl Grammar {
         self.checked(self.header().variants)
     }
 
+    /// On what terms variants are entered.
+    pub fn terms(&self) -> &[VariantTerms] {
+        self.checked(self.header().terms)
+    }
+
     /// Targets of sites.
     pub fn lists(&self) -> &[u32] {
         self.checked(self.header().lists)
@@ -244,7 +260,7 @@ impl Grammar {
     /// at least this, outputs are complete and valid. An upper bound of the optimum; `u32::MAX` if none is
     /// known.
     pub fn least_tokens(&self) -> u32 {
-        let start = &self.states()[self.header().start as usize];
+        let start = self.states().get(self.header().start);
         let extra = &self.extras()[start.extra as usize];
         start.cost.saturating_add(extra.cost_at.saturating_mul(extra.cost_per_tick))
     }

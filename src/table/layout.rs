@@ -6,43 +6,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+pub use super::states::{PackedState, StateInfo, StateKind, States};
 pub use crate::automaton::key_set::KeySet;
-
-/// One state: 16 bytes, four to a 64-byte cache line.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
-pub struct StateInfo {
-    /// Where the state's row starts in `rows` (words).
-    pub row: u32,
-    /// Bound of the tokens needed to leave the frame, without what `extra` adds.
-    pub cost: u32,
-    /// Index into `extras`; 0 for most states.
-    pub extra: u32,
-    /// Least number of further levels needed to finish; 255: no token may end here.
-    pub need: u8,
-    /// [`StateInfo::ACCEPTING`] and the others.
-    pub flags: u8,
-    /// Bit i: reading any character of slice i leads back here (counting it or not), so that a token
-    /// of such characters needs no walk. See [`crate::vocab::SliceId`].
-    pub slices: u8,
-    /// 1 + sub-state of the automaton of string contents, if the text goes on as any string's does until a
-    /// threshold or the closing quote; 0 elsewhere. With [`StateInfo::STEADY`].
-    pub free: u8,
-}
-
-impl StateInfo {
-    /// The whole text is complete here.
-    pub const ACCEPTING: u8 = 1;
-    /// Spaces for the depth of the frame's members must come first.
-    pub const INDENT_INNER: u8 = 2;
-    /// Spaces for the depth of the frame's brackets must come first.
-    pub const INDENT_OUTER: u8 = 4;
-    /// In `free` of a state between characters: tokens may end anywhere in the string, at any depth, with a
-    /// bound at most [`StateInfo::STEADY_SLACK`] above that of the state.
-    pub const STEADY: u8 = 0x80;
-    /// See [`StateInfo::STEADY`].
-    pub const STEADY_SLACK: u32 = 16;
-}
 
 /// What few states need: thresholds, costs that depend on the count, registers of keys.
 #[repr(C)]
@@ -127,6 +92,14 @@ pub struct SiteInfo {
 pub struct VariantInfo {
     /// Start state.
     pub start: u32,
+    /// Index into `terms`.
+    pub terms: u32,
+}
+
+/// On what terms a form of a frame is entered; many have the same.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq, Hash)]
+pub struct VariantTerms {
     /// Levels that must be left.
     pub depth: u32,
     /// Bound of the tokens needed after the frame, as in [`StateInfo`] and [`Extra`].
@@ -155,12 +128,12 @@ pub struct Choice {
     pub last: u32,
 }
 
-const _: () = assert!(size_of::<StateInfo>() == 16);
 const _: () = assert!(size_of::<Extra>() == 32);
 const _: () = assert!(size_of::<KeyInfo>() == 64);
 const _: () = assert!(size_of::<MemberCost>() == 12);
 const _: () = assert!(size_of::<SiteInfo>() == 16);
-const _: () = assert!(size_of::<VariantInfo>() == 32);
+const _: () = assert!(size_of::<VariantInfo>() == 8);
+const _: () = assert!(size_of::<VariantTerms>() == 28);
 const _: () = assert!(size_of::<Choice>() == 24);
 
 /// An action in 32 bits: kind in the upper 3, two flags, and an index of 27 bits.

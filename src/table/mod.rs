@@ -6,6 +6,7 @@ mod grammar;
 pub mod layout;
 mod pack;
 mod rows;
+mod states;
 pub(crate) mod string_tokens;
 mod strings;
 mod tighten;

@@ -43,10 +43,7 @@ impl<T: Copy + Eq + Hash> Pool<T> {
 pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Grammar> {
     let choices = machine.choices.iter().map(Vec::len).sum::<usize>();
     if machine.states.len().max(machine.sites.len()).max(choices) > MAX_INDEX as usize {
-        return Err(Error::new(
-            ErrorKind::LimitExceeded,
-            "the schema needs more states than an index can hold",
-        ));
+        return Err(too_large("more states"));
     }
     let mut s = Sections::default();
     let mut choice_starts = Vec::with_capacity(machine.choices.len());
@@ -68,7 +65,12 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
     let none = Extra { chain_at: u32::MAX, ..Extra::zeroed() };
     let mut extras = Pool::new([none]);
     let mut keys = Pool::new([KeyInfo::zeroed()]);
+    let mut kinds = Pool::new([]);
+    let mut terms = Pool::new([]);
     let rows = super::rows::rows(machine, &choice_starts);
+    if rows.words.len() > PackedState::MAX_ROWS {
+        return Err(too_large("longer rows"));
+    }
     let free = super::strings::labels(machine);
     for (id, state) in machine.states.iter().enumerate() {
         let keys = state.keys.map_or(0, |k| {
@@ -101,35 +103,41 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
             Indent::Inner => StateInfo::INDENT_INNER,
             Indent::Outer => StateInfo::INDENT_OUTER,
         };
-        s.states.push(StateInfo {
-            row: rows.of[id],
-            cost: state.cost.base,
+        let kind = kinds.id(StateKind {
             extra,
+            cost: state.cost.base & !0xffff,
             need: state.need,
             flags: u8::from(state.accepting) * StateInfo::ACCEPTING + indent,
             slices: super::closed::closed_slices(machine, id as StateId),
             free: free[id],
         });
+        if kind as usize >= PackedState::MAX_KINDS {
+            return Err(too_large("states of more kinds"));
+        }
+        s.states.push(PackedState::new(rows.of[id], state.cost.base, kind, extra != 0));
     }
+    s.kinds = kinds.items;
     s.rows = rows.words;
     s.extras = extras.items;
     for site in &machine.sites {
         let variants = s.variants.len() as u32;
         s.variants.extend(site.variants.iter().map(|v| VariantInfo {
             start: v.start,
-            depth: v.depth.into(),
-            cost: v.cost.base,
-            cost_at: v.cost.at,
-            cost_per_tick: v.cost.per_tick,
-            cost_tick_spaces: v.cost.tick_spaces,
-            cost_spaces: v.cost.spaces,
-            keys: match v.required {
-                (KeySet::EMPTY, _) => 0,
-                (required, costs) => {
-                    let costs = cost_starts[costs as usize];
-                    keys.id(KeyInfo { required, costs, ..KeyInfo::zeroed() })
-                }
-            },
+            terms: terms.id(VariantTerms {
+                depth: v.depth.into(),
+                cost: v.cost.base,
+                cost_at: v.cost.at,
+                cost_per_tick: v.cost.per_tick,
+                cost_tick_spaces: v.cost.tick_spaces,
+                cost_spaces: v.cost.spaces,
+                keys: match v.required {
+                    (KeySet::EMPTY, _) => 0,
+                    (required, costs) => {
+                        let costs = cost_starts[costs as usize];
+                        keys.id(KeyInfo { required, costs, ..KeyInfo::zeroed() })
+                    }
+                },
+            }),
         }));
         let targets = s.lists.len() as u32;
         s.lists.extend_from_slice(&site.targets);
@@ -141,6 +149,7 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         });
     }
     s.keys = keys.items;
+    s.terms = terms.items;
     let header = Header {
         vocabulary,
         start: machine.start,
@@ -158,4 +167,8 @@ pub fn pack(machine: &Machine, vocabulary: u64, max_bytes: usize) -> Result<Gram
         ));
     }
     Ok(grammar)
+}
+
+fn too_large(what: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the schema needs {what} than an index can hold"))
 }

@@ -219,14 +219,19 @@ mod grammar {
 
     #[test]
     fn records_lie_where_the_kernels_read_them() {
-        assert_eq!(size_of::<Header>(), 120);
-        assert_eq!((offset_of!(Header, states), offset_of!(Header, choices)), (48, 112));
-        assert_eq!((offset_of!(StateInfo, need), offset_of!(StateInfo, free)), (12, 15));
+        assert_eq!(size_of::<Header>(), 136);
+        assert_eq!((offset_of!(Header, states), offset_of!(Header, choices)), (48, 128));
+        assert_eq!((size_of::<PackedState>(), PackedState::HAS_EXTRA), (8, 1 << 24));
+        assert_eq!(
+            (offset_of!(StateKind, need), offset_of!(StateKind, free), size_of::<StateKind>()),
+            (8, 11, 12)
+        );
         assert_eq!(offset_of!(Extra, keys), 24);
         assert_eq!((offset_of!(KeyInfo, name), offset_of!(KeyInfo, open_need)), (32, 60));
         assert_eq!((offset_of!(MemberCost, need), size_of::<MemberCost>()), (8, 12));
         assert_eq!(offset_of!(SiteInfo, target_count), 12);
-        assert_eq!(offset_of!(VariantInfo, keys), 28);
+        assert_eq!((offset_of!(VariantInfo, terms), size_of::<VariantInfo>()), (4, 8));
+        assert_eq!((offset_of!(VariantTerms, keys), size_of::<VariantTerms>()), (24, 28));
         assert_eq!((offset_of!(Choice, outcome), offset_of!(Choice, last)), (16, 20));
     }
 }

@@ -39,7 +39,37 @@ const FEW_MULTIPLES: u128 = 1_000;
 /// Longest text for which a constant is also spelled without its exponent.
 const PLAIN_LENGTH: usize = 64;
 
-/// The texts of the JSON numbers that satisfy `spec`.
+/// Digits that a text may have whose automaton leaves them uncounted, see [`Digits::Counted`].
+pub const COUNTED_DIGITS: u32 = BOUNDED_DIGITS as u32;
+/// Digits of a bound up to which digits can be left uncounted.
+const UNCOUNTED_BOUND: usize = 10;
+
+/// Who sees to it that texts have no more digits than readers can be trusted with.
+///
+/// An automaton that counts digits has every other state once for each count: remainders of several divisors together
+/// would be tens of thousands of states. A frame counts at no cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digits {
+    /// The automaton, by the limits that [`number`] lists.
+    Limited,
+    /// Whoever reads the text: any number of digits is accepted, and right up to [`COUNTED_DIGITS`] in all, the zero
+    /// before a point among them. There are no exponents.
+    Counted,
+}
+
+/// Whether digits can be left uncounted: not with a long bound, a constant, or a multiple of a decimal.
+pub fn is_countable(spec: &NumberSpec) -> bool {
+    let short = |b: &Option<Bound>| {
+        b.as_ref().is_none_or(|b| {
+            let value = Decimal::parse(&b.value);
+            value.is_ok_and(|v| v.integer.len() + v.fraction.len() <= UNCOUNTED_BOUND)
+        })
+    };
+    let whole = reduced(spec).is_ok_and(|r| r.decimals == 0 && r.multiple_of != Some(0));
+    spec.constant.is_none() && whole && short(&spec.minimum) && short(&spec.maximum)
+}
+
+/// The texts of the JSON numbers that satisfy `spec`, whose digits the automaton counts.
 ///
 /// Every value in reach has at least one spelling, but not all spellings are written:
 ///
@@ -59,6 +89,14 @@ const PLAIN_LENGTH: usize = 64;
 /// [`ErrorKind::LimitExceeded`] for a bound of more than 400 digits or a `multiple_of` with too many
 /// remainders (about 8,000, not counting factors of 10) or more than 12 decimals.
 pub fn number(spec: &NumberSpec) -> Result<ByteDfa> {
+    number_with(spec, Digits::Limited)
+}
+
+/// As [`number`]; if digits are [`Digits::Counted`], `spec` must be [countable](is_countable).
+///
+/// # Errors
+/// As [`number`].
+pub fn number_with(spec: &NumberSpec, digits: Digits) -> Result<ByteDfa> {
     if let Some(text) = &spec.constant {
         return constant(text);
     }
@@ -68,8 +106,8 @@ pub fn number(spec: &NumberSpec) -> Result<ByteDfa> {
     };
     let (minimum, maximum) = (bound(&spec.minimum)?, bound(&spec.maximum)?);
     let spec = &reduced(spec)?;
-    let above = side(spec, false, minimum.as_ref(), maximum.as_ref())?;
-    let below = side(spec, true, maximum.as_ref(), minimum.as_ref())?;
+    let above = side(spec, digits, false, minimum.as_ref(), maximum.as_ref())?;
+    let below = side(spec, digits, true, maximum.as_ref(), minimum.as_ref())?;
     Ok(product(&above, &below, |a, b| a || b))
 }
 
@@ -102,17 +140,24 @@ fn reduced(spec: &NumberSpec) -> Result<NumberSpec> {
 }
 
 /// Any number, within the documented bounds of digits. Built once.
-pub fn any_number() -> Arc<ByteDfa> {
-    static ANY: OnceLock<Arc<ByteDfa>> = OnceLock::new();
-    ANY.get_or_init(|| {
-        let any = number(&NumberSpec::default()).expect("a specification without bounds is in order");
-        Arc::new(any)
-    })
-    .clone()
+pub fn any_number(digits: Digits) -> Arc<ByteDfa> {
+    static ANY: [OnceLock<Arc<ByteDfa>>; 2] = [const { OnceLock::new() }; 2];
+    ANY[usize::from(digits == Digits::Counted)]
+        .get_or_init(|| {
+            let any = number_with(&NumberSpec::default(), digits);
+            Arc::new(any.expect("a specification without bounds is in order"))
+        })
+        .clone()
 }
 
 /// The numbers ≥ 0, or those < 0 with their minus sign, between the bound nearer to 0 and the farther one.
-fn side(spec: &NumberSpec, negative: bool, near: Option<&Limit>, far: Option<&Limit>) -> Result<ByteDfa> {
+fn side(
+    spec: &NumberSpec,
+    digits: Digits,
+    negative: bool,
+    near: Option<&Limit>,
+    far: Option<&Limit>,
+) -> Result<ByteDfa> {
     let here = |limit: &&Limit| limit.value.negative == negative && !(negative && limit.value.is_zero());
     // A near bound on the other side of 0 does not bind here, a far one excludes everything.
     if far.is_some_and(|limit| !limit.value.is_zero() && limit.value.negative != negative)
@@ -132,6 +177,12 @@ fn side(spec: &NumberSpec, negative: bool, near: Option<&Limit>, far: Option<&Li
     };
     let decimals = usize::from(spec.decimals);
     let integer = spec.integer || (spec.multiple_of.is_some() && decimals == 0);
+    if digits == Digits::Counted {
+        let remainder = step.map(Remainder::new);
+        let after = if integer { 0 } else { usize::MAX };
+        let digits = (usize::MAX, after, usize::MAX);
+        return reader(Reader { negative, low, high, digits, exponent: false, remainder });
+    }
     if !integer && decimals == 0 {
         let zeros = low.value.fraction.iter().take_while(|&&d| d == b'0').count();
         if low.value.integer.is_empty() && !low.value.is_zero() && zeros >= FREE_EXPONENT {

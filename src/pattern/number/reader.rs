@@ -118,7 +118,8 @@ pub(super) struct Reader {
     pub negative: bool,
     pub low: Limit,
     pub high: Option<Limit>,
-    /// Most digits: before the point, after it, in all. A lone 0 before the point does not count.
+    /// Most digits: before the point, after it, in all. A lone 0 before the point does not count. `usize::MAX`: they
+    /// are not counted.
     pub digits: (usize, usize, usize),
     /// An exponent may follow. Only for ranges that scaling does not leave: all of them, or all but 0.
     pub exponent: bool,
@@ -185,13 +186,13 @@ impl Reader {
                     return None;
                 }
                 let remainder = self.remainder.as_ref().map_or(s.remainder, |r| r.digit(s.remainder, byte));
-                Some(State { place: Integer, count: s.count + 1, before: 0, low, high, remainder })
+                Some(State { place: Integer, count: self.one_more(s.count), before: 0, low, high, remainder })
             }
             (Zero | Integer, b'.') if most_after > 0 && s.count < most => {
                 let low = self.low.integer_end(s.low, s.count);
                 let high = self.high.as_ref().map_or(s.high, |limit| limit.integer_end(s.high, s.count));
                 // Without a limit on all digits together those before the point need not be remembered.
-                let before = if most < most_before + most_after { s.count } else { 0 };
+                let before = if most < most_before.saturating_add(most_after) { s.count } else { 0 };
                 Some(State { place: Point, count: 0, before, low, high, ..s.clone() })
             }
             (Point | Fraction, b'0'..=b'9') if s.count < most_after && s.before + s.count < most => {
@@ -199,7 +200,14 @@ impl Reader {
                 let high =
                     self.high.as_ref().map_or(s.high, |limit| limit.fraction_digit(s.high, s.count, byte));
                 let remainder = self.remainder.as_ref().map_or(s.remainder, |r| r.digit(s.remainder, byte));
-                Some(State { place: Fraction, count: s.count + 1, low, high, remainder, ..s.clone() })
+                Some(State {
+                    place: Fraction,
+                    count: self.one_more(s.count),
+                    low,
+                    high,
+                    remainder,
+                    ..s.clone()
+                })
             }
             (Zero | Integer | Fraction, b'e') if self.exponent && self.accepts(s) => Some(settled(E)),
             (E, b'+' | b'-') => Some(settled(ESign)),
@@ -207,6 +215,16 @@ impl Reader {
             (Exponent(1), b'0'..=b'9') => Some(settled(Exponent(2))),
             _ => None,
         }
+    }
+
+    /// One digit more; where they are not counted, those beyond the digits of the bounds are all the same.
+    fn one_more(&self, count: usize) -> usize {
+        if self.digits.2 != usize::MAX {
+            return count + 1;
+        }
+        let digits = |limit: &Limit| limit.value.integer.len().max(limit.value.fraction.len());
+        let compared = self.high.as_ref().map_or(0, digits).max(digits(&self.low));
+        (count + 1).min(compared + 1)
     }
 
     fn accepts(&self, s: &State) -> bool {

@@ -51,7 +51,12 @@ pub(crate) struct Explorer<'a> {
     frame_ids: FxHashMap<FrameKey, FrameId>,
     values: FxHashMap<(NodeId, bool), Formula>,
     pub restricted: FxHashMap<(Formula, Kind), Formula>,
-    universal: FxHashMap<(u32, u32), bool>,
+    /// Per string automaton and state, whether everything is accepted from there on.
+    pub universal: FxHashMap<(u32, u32), bool>,
+    /// Per byte, and whether it completes a character, what is known to become of formulas over texts.
+    pub readings: Vec<FxHashMap<Formula, Formula>>,
+    /// Entries of `readings`.
+    pub known_readings: usize,
     states: usize,
     work: Vec<Work>,
 }
@@ -112,6 +117,8 @@ impl<'a> Explorer<'a> {
             values: FxHashMap::default(),
             restricted: FxHashMap::default(),
             universal: FxHashMap::default(),
+            readings: vec![FxHashMap::default(); 512],
+            known_readings: 0,
             states: 0,
             work: Vec::new(),
         };
@@ -492,16 +499,6 @@ impl<'a> Explorer<'a> {
         let exits = &mut self.frames[frame as usize].exits;
         exits.push(Exit { pieces, choices: Vec::new() });
         Some(exits.len() as u32 - 1)
-    }
-
-    /// Whether a string automaton accepts everything from `state` on.
-    pub fn is_universal(&mut self, dfa: u32, state: u32) -> bool {
-        if let Some(&known) = self.universal.get(&(dfa, state)) {
-            return known;
-        }
-        let universal = pattern::is_universal(&self.strings[dfa as usize], state);
-        self.universal.insert((dfa, state), universal);
-        universal
     }
 
     /// The optional whitespace that may stand at a state, as a loop on it.

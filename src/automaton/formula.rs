@@ -15,6 +15,8 @@
 //! *or*, and a contained one is absorbed. Without that, alternatives that differ in their ranges alone
 //! would be told apart for ever: `n ≥ 0 ∨ n ≥ 3` would not be the constant it is.
 
+use std::rc::Rc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ir::Range;
@@ -51,11 +53,11 @@ pub(crate) enum Node<A> {
     Never,
     Always,
     Atom(A),
-    And(Box<[Formula]>),
-    Or(Box<[Formula]>),
+    And(Rc<[Formula]>),
+    Or(Rc<[Formula]>),
     /// Exactly one of the alternatives holds and the complements of all others (`true`), or it is certain
     /// that not exactly one does (`false`). Each is a formula and its complement; sorted, distinct, two or more.
-    One(Box<[Pair]>, bool),
+    One(Rc<[Pair]>, bool),
 }
 
 /// A formula and its complement.
@@ -69,6 +71,8 @@ pub(crate) trait Alternative: Copy + Eq + std::hash::Hash {
     fn within(range: Range) -> Self;
     /// The atom that never holds together with this one, and one of the two of which is true.
     fn complement(self) -> Option<Self>;
+    /// Whether there are other atoms than ranges that this one can imply.
+    fn implies_others(self) -> bool;
     /// Whether this atom holding means that the other one, not a range, does.
     fn implies(self, other: Self) -> bool;
 }
@@ -277,6 +281,9 @@ impl<A: Alternative> Formulas<A> {
 
     /// Of atoms one of which implies the other, one is enough.
     fn drop_implied(&self, list: &mut Vec<Formula>, conjunction: bool) {
+        if !list.iter().any(|&f| matches!(self.node(f), Node::Atom(a) if a.implies_others())) {
+            return;
+        }
         let atom = |f: Formula| match self.node(f) {
             Node::Atom(a) if a.range().is_none() => Some(*a),
             _ => None,
@@ -380,7 +387,9 @@ impl<A: Alternative> Formulas<A> {
         self.map_memo(f, by, &mut FxHashMap::default())
     }
 
-    fn map_memo(
+    /// As `map`, where `memo` has what became of other formulas by the same replacement, and gets what becomes of
+    /// this one's parts.
+    pub fn map_memo(
         &mut self,
         f: Formula,
         by: &mut impl FnMut(&mut Self, A) -> Formula,

@@ -80,6 +80,14 @@ impl Alternative for Atom {
         })
     }
 
+    fn implies_others(self) -> bool {
+        use Atom::*;
+        matches!(
+            self,
+            Least { .. } | Most { .. } | Room { .. } | Object { holds: false, .. } | Distinct { .. }
+        )
+    }
+
     fn implies(self, other: Self) -> bool {
         match (self, other) {
             (Atom::Least { node, items }, Atom::Least { node: same, items: fewer }) => {

@@ -5,6 +5,9 @@
 //! verdict is already known is still read to its end.
 
 use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::explore::{Expansion, Explorer};
 use super::formula::{ALWAYS, Formula, NEVER};
@@ -16,7 +19,7 @@ use crate::pattern::{self, ByteDfa, Digits};
 /// What all states of one text frame share.
 pub(crate) struct TextData {
     /// `None` for unrestricted strings.
-    any: Option<std::sync::Arc<ByteDfa>>,
+    any: Option<Arc<ByteDfa>>,
     /// Byte ranges on which every automaton of the frame is constant.
     ranges: Vec<(u8, u8)>,
     /// Numbers: whether their digits are counted, here and not by the automata.
@@ -24,7 +27,7 @@ pub(crate) struct TextData {
 }
 
 impl TextData {
-    fn new(any: std::sync::Arc<ByteDfa>, automata: &[&ByteDfa], digits: Digits) -> Self {
+    fn new(any: Arc<ByteDfa>, automata: &[&ByteDfa], digits: Digits) -> Self {
         let mut ranges = Vec::new();
         let mut from = 0u8;
         for b in 1..=255u8 {
@@ -138,34 +141,34 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    /// The formula after one more byte.
+    /// The formula after one more byte. Parts that formulas share are looked at once for all of them.
     pub fn read(&mut self, f: Formula, byte: u8, whole_character: bool) -> Formula {
-        let (strings, numbers) = (&self.strings, &self.numbers);
-        let mut universal = Vec::new();
-        let next = self.formulas.map(f, &mut |formulas, atom| match atom {
-            Atom::String { dfa, state } => match strings[dfa as usize].next(state, byte) {
-                ByteDfa::DEAD => NEVER,
-                state => {
-                    if whole_character {
-                        universal.push((dfa, state));
-                    }
-                    formulas.atom(Atom::String { dfa, state })
-                }
+        const MOST_READINGS: usize = 1 << 21;
+        let (strings, numbers, universal) = (&self.strings, &self.numbers, &mut self.universal);
+        let known = &mut self.readings[usize::from(byte) * 2 + usize::from(whole_character)];
+        let before = known.len();
+        let next = self.formulas.map_memo(
+            f,
+            &mut |formulas, atom| match atom {
+                Atom::String { dfa, state } => match strings[dfa as usize].next(state, byte) {
+                    ByteDfa::DEAD => NEVER,
+                    state if whole_character && is_universal(universal, strings, dfa, state) => ALWAYS,
+                    state => formulas.atom(Atom::String { dfa, state }),
+                },
+                Atom::Number { dfa, state } => match numbers[dfa as usize].next(state, byte) {
+                    ByteDfa::DEAD => NEVER,
+                    state => formulas.atom(Atom::Number { dfa, state }),
+                },
+                other => formulas.atom(other),
             },
-            Atom::Number { dfa, state } => match numbers[dfa as usize].next(state, byte) {
-                ByteDfa::DEAD => NEVER,
-                state => formulas.atom(Atom::Number { dfa, state }),
-            },
-            other => formulas.atom(other),
-        });
-        universal.retain(|&(dfa, state)| self.is_universal(dfa, state));
-        if universal.is_empty() {
-            return next;
+            known,
+        );
+        self.known_readings += known.len() - before;
+        if self.known_readings > MOST_READINGS {
+            self.readings.iter_mut().for_each(FxHashMap::clear);
+            self.known_readings = 0;
         }
-        self.formulas.map(next, &mut |formulas, atom| match atom {
-            Atom::String { dfa, state } if universal.contains(&(dfa, state)) => ALWAYS,
-            other => formulas.atom(other),
-        })
+        next
     }
 
     /// The formula when the text ends here.
@@ -216,4 +219,14 @@ impl Explorer<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a string automaton accepts everything from `state` on.
+fn is_universal(
+    known: &mut FxHashMap<(u32, u32), bool>,
+    strings: &[Arc<ByteDfa>],
+    dfa: u32,
+    state: u32,
+) -> bool {
+    *known.entry((dfa, state)).or_insert_with(|| pattern::is_universal(&strings[dfa as usize], state))
 }

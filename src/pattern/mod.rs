@@ -13,6 +13,7 @@ mod dfa;
 mod ecma;
 mod ecma_class;
 mod format;
+mod length;
 mod literal;
 mod lookaround;
 mod minimise;
@@ -26,6 +27,7 @@ mod unfold;
 
 pub use dfa::{ByteDfa, DfaState};
 pub use format::format;
+pub use length::compile_uncounted;
 pub use literal::literal_set;
 pub use number::{COUNTED_DIGITS, Digits, any_number, is_countable, number, number_with};
 pub use outside::number_outside;

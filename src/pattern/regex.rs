@@ -5,6 +5,7 @@ use regex_syntax::hir::Hir;
 use super::ByteDfa;
 use super::determinise::determinise;
 use super::ecma::{anything_before, parse};
+use super::lookaround::Lookaround;
 use super::spelling::spell;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -52,8 +53,18 @@ impl Default for PatternLimits {
 /// ```
 pub fn compile_pattern(pattern: &str, limits: &PatternLimits) -> Result<ByteDfa> {
     let (hir, looks) = parse(pattern)?;
+    compile_hir(pattern, hir, &looks, limits)
+}
+
+/// The canonical spellings of the strings that `hir` matches; `pattern` is what errors name.
+pub(super) fn compile_hir(
+    pattern: &str,
+    hir: Hir,
+    looks: &[Lookaround],
+    limits: &PatternLimits,
+) -> Result<ByteDfa> {
     let hir = Hir::concat(vec![anything_before(&hir), hir]);
-    let dfa = spell(&determinise(&hir, &looks, limits)?);
+    let dfa = spell(&determinise(&hir, looks, limits)?);
     if dfa.len() > limits.max_states {
         let what = format!(
             "pattern {pattern:?} needs {} states; at most {} are allowed",

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::ir::Range;
 pub use crate::pattern::PatternLimits;
 use crate::pattern::{self, ByteDfa, NumberSpec};
 
 pub(super) fn pattern(source: &str, limits: &PatternLimits) -> Result<ByteDfa> {
     pattern::compile_pattern(source, limits)
+}
+
+/// See [`pattern::compile_uncounted`].
+pub(super) fn uncounted(source: &str, limits: &PatternLimits) -> Result<Option<(ByteDfa, Range)>> {
+    pattern::compile_uncounted(source, limits)
 }
 
 pub(super) fn format(name: &str) -> Option<Arc<ByteDfa>> {

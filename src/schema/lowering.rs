@@ -93,6 +93,8 @@ enum Built {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum LeafKey {
     Pattern(String),
+    /// What is left of a pattern where the frame counts.
+    Uncounted(String),
     Format(String),
     Literals(Vec<String>),
 }

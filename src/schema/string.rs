@@ -1,5 +1,7 @@
 //! `minLength`, `maxLength`, `pattern` and `format`.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::languages;
@@ -22,7 +24,10 @@ impl<'a> Lowering<'a> {
                 return Err(self.invalid("pattern", "a regular expression"));
             };
             if relevant {
-                all.extend(self.pattern(source)?);
+                match self.uncounted(source)? {
+                    Some(counted) => all.push(counted),
+                    None => all.extend(self.pattern(source)?),
+                }
             }
         }
         if let Some(format) = map.get("format") {
@@ -42,6 +47,24 @@ impl<'a> Lowering<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A pattern whose characters the frame of a string can count, as what is left of it and a length.
+    fn uncounted(&mut self, source: &str) -> Result<Option<NodeId>> {
+        let key = LeafKey::Uncounted(source.to_owned());
+        if let Some(&node) = self.leaves.get(&key) {
+            return Ok(Some(node));
+        }
+        match languages::uncounted(source, &self.options.patterns) {
+            Ok(Some((dfa, range))) => {
+                let parts = vec![self.ir.string(Arc::new(dfa)), self.ir.length(range)];
+                let node = self.ir.and(parts);
+                self.leaves.insert(key, node);
+                Ok(Some(node))
+            }
+            Ok(None) => Ok(None),
+            Err(e) => Err(e.or_at(self.pointer_to("pattern"))),
+        }
     }
 
     fn pattern(&mut self, source: &str) -> Result<Option<NodeId>> {

@@ -6,6 +6,10 @@ impl Alternative for u32 {
         (self < 100).then(|| (self + 50) % 100)
     }
 
+    fn implies_others(self) -> bool {
+        false
+    }
+
     fn implies(self, _: Self) -> bool {
         false
     }

@@ -4,7 +4,7 @@
 //! continued for an outcome only once the entered frame has been seen to produce it, so every state
 //! found is reached by some finite text, recursion included (but for what follows names that are judged: their frames are
 //! entered at many places, not all of which have all outcomes; trimming drops those): the fixpoint needs no second look at a
-//! state, because what it discovers only ever adds targets to sites.
+//! state, because what it discovers only ever adds targets to sites. States of texts are merged at the end.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -132,6 +132,7 @@ impl<'a> Explorer<'a> {
                 Work::Continue(site, outcome) => x.resume(site, outcome)?,
             }
         }
+        x.merge_texts();
         for frame in &mut x.frames {
             frame.flow = Flow::new(&frame.states, &x.sites);
         }

@@ -31,6 +31,7 @@ mod keys;
 mod listing;
 pub mod machine;
 mod member;
+mod merge;
 mod names;
 mod object;
 mod order;

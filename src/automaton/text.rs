@@ -21,7 +21,7 @@ pub(crate) struct TextData {
     /// `None` for unrestricted strings.
     any: Option<Arc<ByteDfa>>,
     /// Byte ranges on which every automaton of the frame is constant.
-    ranges: Vec<(u8, u8)>,
+    pub ranges: Vec<(u8, u8)>,
     /// Numbers: whether their digits are counted, here and not by the automata.
     digits: Digits,
 }

@@ -15,24 +15,59 @@ use super::table::Table;
 pub(super) fn blocks(table: &Table, transitions: usize) -> (Vec<u32>, usize) {
     // The algorithm's state `s` is the table's `s + 1`.
     let states = table.len() - 1;
-    let (mut tail, mut head) = (Vec::with_capacity(transitions), Vec::with_capacity(transitions));
-    let mut label_starts = Vec::with_capacity(table.stride);
+    let mut live = Transitions::with_capacity(transitions);
     for class in 0..table.stride {
-        let before = tail.len();
+        live.next_label();
         for s in 0..states {
             let to = table.rows[(s + 1) * table.stride + class];
             if to != ByteDfa::DEAD {
-                tail.push(s as u32);
-                head.push(to - 1);
+                live.push(s as u32, to - 1);
             }
         }
-        if tail.len() > before {
-            label_starts.push(before as u32);
+    }
+    let kind = |s: usize| u32::from(table.accepting[s + 1]) * 2 + u32::from(table.boundary[s + 1]);
+    let (block_of, blocks) = refine(&(0..states).map(kind).collect::<Vec<u32>>(), &live);
+    let of = [0].into_iter().chain(block_of.iter().map(|&b| b + 1)).collect();
+    (of, blocks + 1)
+}
+
+/// Edges of an automaton, label by label.
+pub(crate) struct Transitions {
+    tail: Vec<u32>,
+    head: Vec<u32>,
+    label_starts: Vec<u32>,
+}
+
+impl Transitions {
+    pub fn with_capacity(n: usize) -> Self {
+        Transitions { tail: Vec::with_capacity(n), head: Vec::with_capacity(n), label_starts: Vec::new() }
+    }
+
+    /// What is pushed from now on has another label.
+    pub fn next_label(&mut self) {
+        let here = self.tail.len() as u32;
+        if self.label_starts.last() != Some(&here) {
+            self.label_starts.push(here);
         }
     }
+
+    /// Under one label, at most one from each state.
+    pub fn push(&mut self, tail: u32, head: u32) {
+        self.tail.push(tail);
+        self.head.push(head);
+    }
+}
+
+/// The coarsest partition of states that keeps apart those of different kinds, and those that lead to different blocks
+/// under some label. Per state its block, and the number of blocks.
+pub(crate) fn refine(kinds: &[u32], transitions: &Transitions) -> (Vec<u32>, usize) {
+    let states = kinds.len();
+    let Transitions { tail, head, label_starts } = transitions;
+    let label_starts: Vec<u32> =
+        label_starts.iter().copied().filter(|&l| (l as usize) < tail.len()).collect();
     // Transitions by head: those into `s` are `into[first[s]..first[s + 1]]`.
     let mut first = vec![0u32; states + 1];
-    for &h in &head {
+    for &h in head {
         first[h as usize + 1] += 1;
     }
     for s in 0..states {
@@ -46,10 +81,7 @@ pub(super) fn blocks(table: &Table, transitions: usize) -> (Vec<u32>, usize) {
     }
 
     let mut block = Partition::new(states);
-    for flags in [&table.accepting, &table.boundary] {
-        (0..states as u32).filter(|&s| flags[s as usize + 1]).for_each(|s| block.mark(s));
-        block.split();
-    }
+    block.divide_by(kinds);
     let mut cord = Partition::new(tail.len());
     cord.divide(&label_starts);
 
@@ -69,9 +101,8 @@ pub(super) fn blocks(table: &Table, transitions: usize) -> (Vec<u32>, usize) {
             next_block += 1;
         }
     }
-    let mut of = vec![0];
-    of.extend(block.set_of.iter().map(|&b| b + 1));
-    (of, block.len() + 1)
+    let blocks = block.len();
+    (block.set_of, blocks)
 }
 
 /// A partition of `0..n` into sets, each a range of `elements`, refined by marking elements and splitting
@@ -111,6 +142,18 @@ impl Partition {
                 self.set_of[self.elements[i] as usize] = set as u32;
             }
         }
+    }
+
+    /// Starts over with a set for each kind.
+    fn divide_by(&mut self, kinds: &[u32]) {
+        self.elements.sort_by_key(|&e| kinds[e as usize]);
+        for (at, &e) in self.elements.iter().enumerate() {
+            self.position[e as usize] = at as u32;
+        }
+        let kind = |i: usize| kinds[self.elements[i] as usize];
+        let starts: Vec<u32> =
+            (0..kinds.len()).filter(|&i| i == 0 || kind(i) != kind(i - 1)).map(|i| i as u32).collect();
+        self.divide(&starts);
     }
 
     fn len(&self) -> usize {

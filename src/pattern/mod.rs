@@ -16,7 +16,7 @@ mod format;
 mod length;
 mod literal;
 mod lookaround;
-mod minimise;
+pub(crate) mod minimise;
 mod number;
 mod outside;
 mod product;

@@ -141,9 +141,16 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let f = &t.x.frames[trim.frame as usize];
     let naming = naming(t, trim);
     let naming = naming.as_ref();
+    let distinct = (trim.regions.len() > 1 && naming.is_none()).then(|| distinct_edges(t, f));
+    let edges = |s: RawId| match &distinct {
+        Some(lists) => &lists[s as usize][..],
+        None => &f.states[s as usize].edges[..],
+    };
     for region in (0..trim.regions.len()).rev() {
         f.flow.settle(|s| {
-            let Some((amount, _)) = cheapest(t, trim, naming, &costs, all, s, region) else { return false };
+            let Some((amount, _)) = cheapest(t, trim, naming, &costs, all, (s, edges(s)), region) else {
+                return false;
+            };
             let here = &mut costs.amounts[trim.at(s, region)];
             let lower = weight(t, amount) < weight(t, *here);
             if lower {
@@ -155,7 +162,7 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
             continue;
         }
         for s in 0..f.states.len() as RawId {
-            if let Some((_, Some(to))) = cheapest(t, trim, naming, &costs, all, s, region) {
+            if let Some((_, Some(to))) = cheapest(t, trim, naming, &costs, all, (s, edges(s)), region) {
                 let here = costs.amounts[trim.at(to, region)];
                 let above = at_start_of(trim, &costs, to, region + 1);
                 if here.base != UNKNOWN && above.base != UNKNOWN {
@@ -171,6 +178,30 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     costs
 }
 
+/// Per state its edges on bytes that can be spelled, those that stay at one state but once: where counts multiply the looks at
+/// them.
+fn distinct_edges(t: &Trimmer<'_, '_>, f: &RawFrame) -> Vec<Vec<(u8, u8, Edge)>> {
+    let spelled = |lo: u8, hi: u8| (lo..=hi).find(|&b| t.x.options.spellable[b as usize]);
+    let of = |state: &RawState| {
+        let mut list: Vec<(u8, u8, Edge)> = Vec::with_capacity(state.edges.len());
+        for &(lo, hi, edge) in &state.edges {
+            match edge {
+                Edge::Stay { space: true, .. } | Edge::Dead => {}
+                Edge::Stay { .. } => {
+                    if let Some(byte) = spelled(lo, hi)
+                        && !list.iter().any(|e| e.2 == edge)
+                    {
+                        list.push((byte, byte, edge));
+                    }
+                }
+                _ => list.push((lo, hi, edge)),
+            }
+        }
+        list
+    };
+    f.states.iter().map(of).collect()
+}
+
 /// What is minimised: spaces are weighed as if four levels deep.
 fn weight(t: &Trimmer<'_, '_>, a: Amount) -> u64 {
     u64::from(a.base) + u64::from(a.spaces) * u64::from(t.x.options.indent_width()) * 4
@@ -184,7 +215,7 @@ fn at_start_of(trim: &Trim, costs: &Costs, s: RawId, region: usize) -> Amount {
     amount.plus(missing.saturating_mul(base), missing.saturating_mul(spaces))
 }
 
-/// The cheapest way on that needs no more depth than necessary, and the state it ticks into, if it does. Where
+/// The cheapest way on from a state by some of its edges that needs no more depth than necessary, and the state it ticks into, if it does. Where
 /// names are all that is ahead and any of them may be taken, the dearest.
 fn cheapest(
     t: &Trimmer<'_, '_>,
@@ -192,7 +223,7 @@ fn cheapest(
     naming: Option<&Naming>,
     costs: &Costs,
     all: &[Costs],
-    s: RawId,
+    (s, edges): (RawId, &[(u8, u8, Edge)]),
     region: usize,
 ) -> Option<(Amount, Option<RawId>)> {
     let at = trim.at(s, region);
@@ -213,7 +244,7 @@ fn cheapest(
     };
     let default = [(0, 255, state.default)];
     let mut dearest = naming.and_then(|n| n.unsure(s)).map(|_| Amount::ZERO);
-    for &(lo, hi, edge) in state.edges.iter().chain(&default) {
+    for &(lo, hi, edge) in edges.iter().chain(&default) {
         let spelled = (lo..=hi).any(|b| spellable[b as usize]);
         match edge {
             Edge::Dead => {}

@@ -28,9 +28,10 @@ struct Form {
 pub(super) fn rows(machine: &Machine, choices: &[u32]) -> Rows {
     let mut written: Vec<u32> = Vec::new();
     let mut often: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut read_at_start = FxHashMap::default();
     let mut forms: Vec<(Form, Option<Form>)> = Vec::with_capacity(machine.states.len());
     for (id, state) in (0..).zip(&machine.states) {
-        let default = usual(machine, &state.row);
+        let default = usual(machine, &mut read_at_start, &state.row);
         let mut write = |near: bool| {
             let from = written.len();
             write_row(&mut written, &state.row, default, &|action| pack(action, near.then_some(id), choices));
@@ -89,7 +90,7 @@ fn pack(action: Action, here: Option<StateId>, choices: &[u32]) -> u32 {
 /// What a row need not list. Where several ranges enter the same frame without reading, this is their action, provided that the
 /// frame itself has no use for the bytes that the row refuses. So in the name of a member all bytes that continue no
 /// declared name are one default.
-fn usual(machine: &Machine, row: &Row) -> Action {
+fn usual(machine: &Machine, read_at_start: &mut FxHashMap<SiteId, ByteSet>, row: &Row) -> Action {
     let unread = row.ranges.iter().map(|r| r.2).filter(|a| matches!(a, Action::Enter { read: false, .. }));
     let often = |a: Action| row.ranges.iter().filter(|r| r.2 == a).count();
     if row.default != Action::Dead || unread.clone().count() < 2 {
@@ -98,8 +99,31 @@ fn usual(machine: &Machine, row: &Row) -> Action {
     let Some(entered @ Action::Enter { site, .. }) = unread.max_by_key(|&a| often(a)) else {
         return row.default;
     };
-    let starts = machine.sites[site as usize].variants.iter().map(|v| &machine.states[v.start as usize].row);
-    let refused = |b: u8| starts.clone().all(|start| start.get(b) == Action::Dead);
-    let mut dead = (0..=u8::MAX).filter(|&b| row.get(b) == Action::Dead);
-    if often(entered) > 1 && dead.all(refused) { entered } else { row.default }
+    if often(entered) < 2 {
+        return row.default;
+    }
+    let used = *read_at_start.entry(site).or_insert_with(|| {
+        let starts =
+            machine.sites[site as usize].variants.iter().map(|v| &machine.states[v.start as usize].row);
+        starts.map(read_by).fold([0; 4], |all, row| std::array::from_fn(|i| all[i] | row[i]))
+    });
+    let listed = read_by(row);
+    if (0..4).all(|i| used[i] & !listed[i] == 0) { entered } else { row.default }
+}
+
+/// A bit for each byte.
+type ByteSet = [u64; 4];
+
+/// The bytes that a row does not refuse.
+fn read_by(row: &Row) -> ByteSet {
+    if row.default != Action::Dead {
+        return [u64::MAX; 4];
+    }
+    let mut set = [0; 4];
+    for &(lo, hi, action) in &row.ranges {
+        if action != Action::Dead {
+            (lo..=hi).for_each(|b| set[usize::from(b >> 6)] |= 1 << (b & 63));
+        }
+    }
+    set
 }

@@ -92,6 +92,15 @@ WG_FUNCTION bool try_entry(const WalkShared& s, const WalkOf& w, LinearLevels le
     return false;
 }
 
+// The levels of a root, for one token read to its end: what was opened on the way to it lies in the pool, from where it is
+// copied behind the slot's own. Anew for each token, since what a token opens is written over them.
+WG_DEVICE LinearLevels levels_of(const WalkShared& s, const Config& root) {
+    Level* own = s.spare + (u64)WG_WARP * s.max_levels;
+    u32 depth = root.depth;
+    for (u32 place = root.top; place != WG_OWN_LEVELS; place = s.pool[place].below) own[--depth] = s.pool[place];
+    return {s.base, own, depth, s.max_levels};
+}
+
 // The subtrees that were put off, or everything; by one lane of each warp.
 WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w) {
     if (WG_LANE != 0) return;
@@ -100,7 +109,6 @@ WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w) {
     for (u32 i = 0; i < n; ++i) {
         const Task& root = s.roots[all ? i : s.put_off[i] >> 28];
         const u32 walk = root.c.walk;
-        const LinearLevels levels = {s.base, s.spare + (u64)WG_WARP * s.max_levels, root.c.depth, s.max_levels};
         const TrieNode top = node_at(w, walk, all ? root.next : s.put_off[i] & 0xfffffffu);
         u32 first = top.first_token;
         u32 last = all ? node_at(w, walk, root.end - 1).end_token : top.end_token;
@@ -110,7 +118,7 @@ WG_FUNCTION void walk_put_off(WalkShared& s, const WalkOf& w) {
         }
         for (u32 position = first + WG_WARP; position < last; position += WALK_WARPS) {
             bool of_root;
-            const bool legal = try_entry(s, w, levels, root, position, of_root);
+            const bool legal = try_entry(s, w, levels_of(s, root.c), root, position, of_root);
             if (legal || (of_root && (walk & WALK_FIX) != 0)) settle_entry(s, w, walk, position, legal);
         }
     }

@@ -24,14 +24,14 @@ fn states(schema: &Value) -> usize {
 }
 
 /// Texts that a schema accepts, and texts that it does not.
-fn judge(schema: &Value, yes: &[&str], no: &[&str]) {
+fn judge(schema: &Value, yes: &[impl AsRef<str>], no: &[impl AsRef<str>]) {
     let g = compile(schema, &compact()).unwrap_or_else(|e| panic!("{e}: {schema}"));
     let oracle = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
-    for text in yes {
+    for text in yes.iter().map(AsRef::as_ref) {
         assert!(oracle.is_valid(&serde_json::from_str(text).unwrap()), "{text} is not valid for {schema}");
         assert_eq!(accepts(&g, text), Ok(()), "{text} for {schema}");
     }
-    for text in no {
+    for text in no.iter().map(AsRef::as_ref) {
         assert!(accepts(&g, text).is_err(), "{text} for {schema}");
     }
 }
@@ -252,5 +252,87 @@ fn names_written_twice() {
         (error.kind(), error.pointer()),
         (ErrorKind::LimitExceeded, Some("/minProperties")),
         "{error}"
+    );
+}
+
+/// With their digits, the remainders would be fifteen times as many states.
+#[test]
+fn several_divisors() {
+    let any = |list: Value| json!({"anyOf": list});
+    let multiple = |m: u32| json!({"multipleOf": m});
+    let schema = json!({"type": "number", "allOf": [
+        any(json!([multiple(33), multiple(12), multiple(77)])),
+        {"oneOf": [{"allOf": [{"not": multiple(6)}, {"not": multiple(7)}]}, multiple(44)]},
+        {"not": multiple(8)}, {"exclusiveMaximum": 100_000}]});
+    let g = compile(&schema, &compact()).unwrap();
+    assert!(g.states().len() < 12_000, "{} states", g.states().len());
+    let right = |n: i64| {
+        let m = |m: i64| n % m == 0;
+        (m(33) || m(12) || m(77)) && ((!m(6) && !m(7)) != m(44)) && !m(8) && n < 100_000
+    };
+    let oracle = jsonschema::validator_for(&schema).unwrap();
+    let near = (-3_000..3_000).chain(99_000..101_000).chain((-999_999_999_999_000)..(-999_999_999_998_000));
+    let mut accepted = 0;
+    for n in near {
+        assert_eq!(right(n), oracle.is_valid(&json!(n)), "{n}");
+        assert_eq!(right(n), accepts(&g, &n.to_string()).is_ok(), "{n}");
+        accepted += usize::from(right(n));
+    }
+    assert!(accepted > 20, "{accepted}");
+    // Fifteen digits in all, a fraction's too; an integer has no fraction of its own.
+    for text in ["-1000000000000032", "33.0", "3.3e1", "-0", "0033", "33.5"] {
+        assert!(accepts(&g, text).is_err(), "{text}");
+    }
+
+    // Who is judged for something else besides may have a fraction.
+    let either = json!({"anyOf": [{"allOf": [multiple(33), multiple(80), {"minimum": 5}]}, {"not": multiple(7)},
+        {"minimum": 1.5, "maximum": 2.5}]});
+    judge(
+        &either,
+        &["2640", "0.000000000001", "-14.5", "2", "1.75", "123456789.12345"],
+        &["7", "-700", "0", "12345678912345.25", "1e2"],
+    );
+}
+
+/// What has one length but for one part is told by its length, whatever stands beside it.
+#[test]
+fn patterns_that_count() {
+    let text = |n: usize| format!("\"{}\"", "ab".repeat(n / 2) + &"c"[..n % 2]);
+    for (schema, yes, no) in [
+        (json!({"pattern": "^[a-z]{1,63}$"}), vec![1, 2, 62, 63], vec![0, 64, 65]),
+        (
+            json!({"pattern": "^[a-z]{1,63}$", "minLength": 20, "maxLength": 30}),
+            vec![20, 30],
+            vec![1, 19, 31],
+        ),
+        (json!({"not": {"pattern": "^[a-z]{14,20}$"}}), vec![0, 13, 21], vec![14, 17, 20]),
+        (
+            json!({"oneOf": [{"pattern": "^[a-z]{1,20}$"}, {"pattern": "^[a-c]{15,30}$"}]}),
+            vec![14, 21],
+            vec![15, 20, 31],
+        ),
+        (
+            json!({"anyOf": [{"pattern": "^a[a-z]{13}$"}, {"pattern": "^(ab)*$"}]}),
+            vec![2, 4, 14, 16],
+            vec![1, 3, 13, 15],
+        ),
+    ] {
+        let mut schema = schema;
+        schema["type"] = json!("string");
+        let (yes, no): (Vec<_>, Vec<_>) =
+            (yes.into_iter().map(text).collect(), no.into_iter().map(text).collect());
+        judge(&schema, &yes, &no);
+        assert!(states(&schema) < 60, "{} states: {schema}", states(&schema));
+    }
+    // Names are not counted.
+    judge(
+        &json!({"type": "object", "patternProperties": {"^[a-z]{14,16}$": {"type": "null"}},
+            "propertyNames": {"pattern": "^[a-z]{13,15}$"}, "additionalProperties": false}),
+        &["{}".to_owned(), format!("{{{}:null}}", text(14)), format!("{{{}:null}}", text(15))],
+        &[
+            &format!("{{{}:null}}", text(13)),
+            &format!("{{{}:null}}", text(16)),
+            &format!("{{{}:1}}", text(14)),
+        ],
     );
 }

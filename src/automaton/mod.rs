@@ -84,7 +84,8 @@ pub struct Options {
     pub spellable: Box<[bool; 256]>,
     /// Greatest number of open levels. Strings and numbers are levels too. At most 254.
     pub max_depth: u8,
-    /// Greatest number of states explored; about 200 bytes each while compiling.
+    /// Greatest number of states explored, where with a fixed key order one in which several values are judged counts
+    /// once for every two of them; about 200 bytes each while compiling.
     pub max_states: usize,
 }
 

@@ -24,7 +24,8 @@ pub struct CompilerOptions {
     /// Greatest number of open levels (objects, arrays, strings, numbers), 1 … 254. 24 bytes a level
     /// in every slot.
     pub max_depth: u8,
-    /// Greatest number of automaton states explored, about 200 bytes each while compiling.
+    /// Greatest number of automaton states explored, where with a fixed key order one in which several values are judged
+    /// counts once for every two of them; about 200 bytes each while compiling.
     pub max_states: usize,
     /// Greatest size of one grammar's tables, in bytes.
     pub max_table_bytes: usize,

@@ -178,6 +178,12 @@ pub const CHANGES: &[Change] = &[
         "n.end_token > w.first && «n.first_token < w.last»",
         "n.first_token + 1 < w.last",
     ),
+    change(
+        "walk.cuh",
+        "levels opened before a root are forgotten",
+        "for (u32 place = «root.top»; place",
+        "WG_OWN_LEVELS",
+    ),
     change("walk.cuh", "what was put off is forgotten", "if («whole && s.put_off_count != 0») {", "false"),
     change(
         "roots.cuh",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytemuck::Zeroable;
 use warpgrammar::device::advance::{self, SlotRows};
 use warpgrammar::device::draft::{Draft, ROOT, verify_draft};
 use warpgrammar::device::layout::{LIST_CAP, LegalHead, Level, Slot, legal_kind};
@@ -44,9 +45,15 @@ impl Device {
     }
 
     pub fn write(&self, index: usize, slot: &Slot, levels: &[Level]) {
+        // A level that is read where none is open must show.
+        let stale = [Level { site: u32::MAX, ..Level::zeroed() }; MAX_LEVELS];
         // SAFETY: tests give addresses of whole grammars of at most MAX_LEVELS levels, kept in `grammars`, and
-        // configurations that they have been in.
-        unsafe { self.slots.write(&self.driver, index, slot, levels).unwrap() }
+        // configurations that they have been in. No kernel runs between the two.
+        unsafe {
+            let full = Slot { depth: MAX_LEVELS as u32, ..*slot };
+            self.slots.write(&self.driver, index, &full, &stale).unwrap();
+            self.slots.write(&self.driver, index, slot, levels).unwrap();
+        }
     }
 
     pub fn legal(&self, spread: Spread) {

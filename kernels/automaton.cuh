@@ -183,7 +183,7 @@ WG_DEVICE bool arrive(const GrammarView& g, Config& c, u32 state) {
 }
 
 // What the required names not yet seen cost, in tokens.
-WG_DEVICE u64 missing_of(const GrammarView& g, const KeyInfo& k, KeySet seen, u64 per_space) {
+WG_DEVICE u64 missing(const GrammarView& g, const KeyInfo& k, KeySet seen, u64 per_space) {
     const MemberCost* costs = section_at<MemberCost>(g, g.key_costs) + k.costs;
     u64 sum = 0;
     for (KeySet left = k.required - seen; !is_empty(left); left = without_lowest(left)) {
@@ -192,14 +192,11 @@ WG_DEVICE u64 missing_of(const GrammarView& g, const KeyInfo& k, KeySet seen, u6
     }
     return sum;
 }
-WG_FUNCTION u64 missing(const GrammarView& g, u32 keys, KeySet seen, u64 per_space) {
-    return missing_of(g, section_at<KeyInfo>(g, g.keys)[keys], seen, per_space);
-}
 
 // A bound with what the register of keys adds to it. Apart, so that nothing waits in registers for the sum.
 WG_FUNCTION u64 bound_keys(const GrammarView& g, u32 keys, u64 bound, KeySet seen, u64 per_space) {
     const KeyInfo& k = section_at<KeyInfo>(g, g.keys)[keys];
-    bound = saturating_add(bound, missing_of(g, k, seen, per_space));
+    bound = saturating_add(bound, missing(g, k, seen, per_space));
     if (!is_empty((k.ahead & k.required) - seen)) {
         return saturating_sub(bound, (u64)k.written + (u64)k.written_spaces * per_space);
     }
@@ -285,6 +282,17 @@ WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 
     return (action & ACTION_FLAG) != 0 && leave(g, levels, c, outcome);
 }
 
+// What may follow a frame that is entered on these terms, in tokens; more than a level can hold is as much as it can.
+WG_FUNCTION u32 cost_after(const GrammarView& g, u32 which, u32 count, u32 depth, KeySet seen) {
+    const VariantTerms& terms = section_at<VariantTerms>(g, g.terms)[which];
+    const u64 per_space = (u64)g.indent * depth;
+    const u64 ticks = ticks_cost(terms.cost_at, count, terms.cost_per_tick, terms.cost_tick_spaces, per_space);
+    const KeyInfo& required = section_at<KeyInfo>(g, g.keys)[terms.keys];
+    const u64 keys = terms.keys == 0 ? 0 : missing(g, required, seen, per_space);
+    const u64 cost = saturating_add(ticks, (u64)terms.cost + (u64)terms.cost_spaces * per_space + keys);
+    return cost > 0xffffffffu ? 0xffffffffu : (u32)cost;
+}
+
 // Enters the last variant that the depth left allows and that can be completed with `left` more tokens; if
 // there is none, the first that the depth allows.
 template <typename Levels>
@@ -298,9 +306,8 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
     bool legal = false, opened = false;
     for (u32 i = s.variant_count; i-- > 0;) {
         const VariantInfo v = section_at<VariantInfo>(g, g.variants)[s.variants + i];
-        const VariantTerms& terms = section_at<VariantTerms>(g, g.terms)[v.terms];
         WG_LOADS(2);
-        if (terms.depth > g.max_depth - outer) continue;
+        if (section_at<VariantTerms>(g, g.terms)[v.terms].depth > g.max_depth - outer) continue;
         if (opened) {
             const Level& outside = levels.opened_level(outer, place);
             if (c.depth != outer) c.owed -= outside.cost;
@@ -310,12 +317,8 @@ WG_DEVICE bool enter(const GrammarView& g, Levels& levels, Config& c, u32 action
             levels.set_top(c, outside.below);
         }
         opened = true;
-        const u64 per_space = (u64)g.indent * outer;
-        const u64 ticks =
-            ticks_cost(terms.cost_at, c.count, terms.cost_per_tick, terms.cost_tick_spaces, per_space);
-        const u64 keys = terms.keys == 0 ? 0 : missing(g, terms.keys, c.seen, per_space);
-        const u64 cost = saturating_add(ticks, (u64)terms.cost + (u64)terms.cost_spaces * per_space + keys);
-        levels.push(c, place, {c.seen, action & ACTION_INDEX, c.count, cost > 0xffffffffu ? 0xffffffffu : (u32)cost, 0});
+        const u32 cost = cost_after(g, v.terms, c.count, outer, c.seen);
+        levels.push(c, place, {c.seen, action & ACTION_INDEX, c.count, cost, 0});
         c.count = 0;
         c.spaces = 0;
         c.seen = {0, 0};

@@ -108,19 +108,33 @@ impl Explorer<'_> {
         let any = data.any.as_ref().expect("unrestricted strings have states of their own");
         let string = self.frames[frame as usize].key.kind != Kind::Number;
         let counted = data.digits == Digits::Counted;
+        let mut next: Vec<Formula> = Vec::with_capacity(verdicts.len());
+        // Neighbouring ranges mostly lead to the same state.
+        let mut last: Option<(u32, Rc<[Formula]>, Option<RawId>)> = None;
         for &(lo, hi) in &data.ranges {
             let any_next = any.next(any_state, lo);
             if any_next == ByteDfa::DEAD && string {
                 continue;
             }
             let boundary = any.boundary[any_next as usize];
-            let next: Vec<Formula> = verdicts.iter().map(|&f| self.read(f, lo, string && boundary)).collect();
-            // Numbers of a bounded range may have more digits than an unbounded one is given.
-            let spelled = any_next != ByteDfa::DEAD || next.iter().any(|&f| f != NEVER);
-            if !spelled || !self.alive(frame, &next) {
-                continue;
+            next.clear();
+            for &f in verdicts.iter() {
+                next.push(self.read(f, lo, string && boundary));
             }
-            let to = self.state(frame, StateKey::Text(any_next, next.into()))?;
+            let to = match &last {
+                Some((state, formulas, to)) if *state == any_next && **formulas == *next => *to,
+                _ => {
+                    // Numbers of a bounded range may have more digits than an unbounded one is given.
+                    let spelled = any_next != ByteDfa::DEAD || next.iter().any(|&f| f != NEVER);
+                    let formulas: Rc<[Formula]> = next.as_slice().into();
+                    let key = StateKey::Text(any_next, formulas.clone());
+                    let leads_on = spelled && self.alive(frame, &next);
+                    let to = if leads_on { Some(self.state(frame, key)?) } else { None };
+                    last = Some((any_next, formulas, to));
+                    to
+                }
+            };
+            let Some(to) = to else { continue };
             let tick = string && boundary || counted && lo.is_ascii_digit();
             let edge = Edge::Stay { to, tick, space: false };
             match out.edges.last_mut() {

@@ -21,6 +21,7 @@ mod number;
 mod outside;
 mod product;
 mod regex;
+mod shared;
 mod spelling;
 mod table;
 mod unfold;
@@ -33,6 +34,7 @@ pub use number::{COUNTED_DIGITS, Digits, any_number, is_countable, number, numbe
 pub use outside::number_outside;
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};
+pub use shared::{shared_number, shared_pattern};
 pub use spelling::{canonical_any, canonical_spelling, is_universal};
 
 /// What a number must satisfy, in exact decimal text.

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// A repeat count is unrolled, and a pattern such as `a.{30}$` needs a state for each of 2^30 histories;
 /// the limits make both an error within about 200 ms instead of a stall.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PatternLimits {
     /// States of the automaton. Default 20,000: a table of a few MiB.
     pub max_states: usize,

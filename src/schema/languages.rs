@@ -7,8 +7,8 @@ use crate::ir::Range;
 pub use crate::pattern::PatternLimits;
 use crate::pattern::{self, ByteDfa, NumberSpec};
 
-pub(super) fn pattern(source: &str, limits: &PatternLimits) -> Result<ByteDfa> {
-    pattern::compile_pattern(source, limits)
+pub(super) fn pattern(source: &str, limits: &PatternLimits) -> Result<Arc<ByteDfa>> {
+    pattern::shared_pattern(source, limits)
 }
 
 /// See [`pattern::compile_uncounted`].
@@ -34,8 +34,8 @@ pub(super) fn wider_format(name: &str) -> Option<Arc<ByteDfa>> {
         "hostname" => "^[A-Za-z0-9.-]+$",
         _ => return Some(pattern::canonical_any()),
     };
-    let wider = pattern::compile_pattern(pattern, &PatternLimits::default());
-    Some(wider.map_or_else(|_| pattern::canonical_any(), Arc::new))
+    let wider = pattern::shared_pattern(pattern, &PatternLimits::default());
+    Some(wider.unwrap_or_else(|_| pattern::canonical_any()))
 }
 
 /// `texts` sorted, without repeats.
@@ -43,6 +43,6 @@ pub(super) fn literals(texts: &[&str]) -> ByteDfa {
     pattern::literal_set(texts)
 }
 
-pub(super) fn number(spec: &NumberSpec) -> Result<ByteDfa> {
-    pattern::number(spec)
+pub(super) fn number(spec: &NumberSpec) -> Result<Arc<ByteDfa>> {
+    pattern::shared_number(spec)
 }

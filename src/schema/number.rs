@@ -39,7 +39,7 @@ impl<'a> Lowering<'a> {
             return Ok(TRUE);
         }
         match languages::number(&spec) {
-            Ok(dfa) => Ok(self.ir.number(spec, dfa.into())),
+            Ok(dfa) => Ok(self.ir.number(spec, dfa)),
             Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {
                 self.unsupported(keyword, e.message().to_owned()).map(|()| TRUE)
             }

@@ -74,9 +74,7 @@ impl<'a> Lowering<'a> {
     /// The strings that match a regular expression of `keyword`, if it can be enforced.
     pub fn pattern_at(&mut self, source: &str, keyword: &str) -> Result<Option<NodeId>> {
         let limits = &self.options.patterns;
-        let node = self.leaf(LeafKey::Pattern(source.to_owned()), |_| {
-            languages::pattern(source, limits).map(Into::into)
-        });
+        let node = self.leaf(LeafKey::Pattern(source.to_owned()), |_| languages::pattern(source, limits));
         match node {
             Ok(node) => Ok(Some(node)),
             Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {

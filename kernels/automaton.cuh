@@ -286,10 +286,9 @@ WG_DEVICE bool read_inside(const GrammarView& g, Levels& levels, Config& c, u32 
 WG_FUNCTION u32 cost_after(const GrammarView& g, u32 which, u32 count, u32 depth, KeySet seen) {
     const VariantTerms& terms = section_at<VariantTerms>(g, g.terms)[which];
     const u64 per_space = (u64)g.indent * depth;
-    const u64 ticks = ticks_cost(terms.cost_at, count, terms.cost_per_tick, terms.cost_tick_spaces, per_space);
-    const KeyInfo& required = section_at<KeyInfo>(g, g.keys)[terms.keys];
-    const u64 keys = terms.keys == 0 ? 0 : missing(g, required, seen, per_space);
-    const u64 cost = saturating_add(ticks, (u64)terms.cost + (u64)terms.cost_spaces * per_space + keys);
+    u64 cost = (u64)terms.cost + (u64)terms.cost_spaces * per_space;
+    if (terms.keys != 0) cost += missing(g, section_at<KeyInfo>(g, g.keys)[terms.keys], seen, per_space);
+    cost = saturating_add(cost, ticks_cost(terms.cost_at, count, terms.cost_per_tick, terms.cost_tick_spaces, per_space));
     return cost > 0xffffffffu ? 0xffffffffu : (u32)cost;
 }
 
@@ -339,13 +338,12 @@ WG_DEVICE u32 missing_spaces(const GrammarView& g, const Config& c, u32 flags) {
 
 template <typename Levels>
 WG_DEVICE bool read_inline(const GrammarView& g, Levels& levels, Config& c, u32 byte, u64 left) {
-    StateInfo s = state_of(g, c.state);
-    if (missing_spaces(g, c, s.flags) > 0) {
+    if (g.indent != 0 && missing_spaces(g, c, state_of(g, c.state).flags) > 0) {
         c.spaces += 1;
         return byte == ' ';
     }
     for (u32 round = 0; round < WG_MAX_ROUNDS; ++round) {
-        const u32 action = action_of(g, s.row, byte);
+        const u32 action = action_of(g, row_of(g, c.state), byte);
         const u32 kind = action >> 29;
         if (kind == ACTION_STAY || kind == ACTION_AHEAD) return stay(g, c, action);
         if (kind == ACTION_ENTER) return enter(g, levels, c, action, byte, left);
@@ -354,7 +352,6 @@ WG_DEVICE bool read_inline(const GrammarView& g, Levels& levels, Config& c, u32 
         if (kind == ACTION_CHOOSE) outcome = choose(g, outcome, c.seen);
         if (!leave(g, levels, c, outcome)) return false;
         if ((action & ACTION_FLAG) != 0) return true;
-        s = state_of(g, c.state);
     }
     return false;
 }

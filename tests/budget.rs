@@ -289,6 +289,36 @@ fn an_open_name_that_begins_like_a_written_one() {
     assert!(least < at.bound(&g), "bound {} → {least}", at.bound(&g));
 }
 
+/// A name that must be long costs its length, though its frame is entered without reading.
+#[test]
+fn names_with_a_least_length_have_a_bound() {
+    for names in [
+        json!({"pattern": "^[xyz]{20,30}$"}),
+        json!({"pattern": "^[xyz]*$", "minLength": 20}),
+        json!({"minLength": 20}),
+        json!({"pattern": "^[xyz]{1,30}$", "minLength": 1}),
+    ] {
+        let schema = json!({"type": "object", "propertyNames": names, "minProperties": 1,
+            "additionalProperties": {"type": "null"}});
+        for &form in FIXED.iter().chain(FREE) {
+            let g = compiler(&vocabulary(false), form, 128).compile(&schema).unwrap();
+            let mut at = Configuration::start(&g);
+            let mut left = u64::from(g.least_tokens());
+            assert!(at.bound(&g) <= left, "{form:?} {schema}");
+            while !at.is_complete(&g) {
+                left = left.checked_sub(1).unwrap_or_else(|| panic!("no tokens are left: {form:?} {schema}"));
+                let ways = (0..=255u8).filter_map(|b| {
+                    let mut next = at.clone();
+                    (next.read_within(&g, b, left) && next.can_rest(&g)).then_some(next)
+                });
+                let way = ways.min_by_key(|next| next.bound(&g));
+                at = way.unwrap_or_else(|| panic!("a dead end with {left} left: {form:?} {schema}"));
+                assert!(at.bound(&g) <= left, "bound {} with {left} left: {form:?} {schema}", at.bound(&g));
+            }
+        }
+    }
+}
+
 /// A name whose value needs more levels than are left is not begun, nor the comma before it written.
 #[test]
 fn a_member_that_is_too_deep_is_not_begun_in_free_order() {

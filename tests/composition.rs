@@ -294,6 +294,75 @@ fn several_divisors() {
     );
 }
 
+/// A multiple is one however many digits it has, though not all are written.
+#[test]
+fn multiples_with_many_digits() {
+    let integer = |of: Value| json!({"type": "integer", "allOf": [of]});
+    for (schema, yes, no) in [
+        (
+            integer(json!({"not": {"multipleOf": 8}})),
+            vec!["1001"],
+            vec!["1000000000000000", "100000000000000000"],
+        ),
+        (
+            integer(json!({"not": {"anyOf": [{"multipleOf": 2003}, {"const": 1}]}})),
+            vec!["2004"],
+            vec!["2003000", "1"],
+        ),
+        (
+            json!({"not": {"multipleOf": 2003}, "minimum": 0, "maximum": 100_000_000_000u64}),
+            vec!["7", "0.5"],
+            vec!["2003000", "2003000000"],
+        ),
+        (
+            integer(json!({"oneOf": [{"multipleOf": 2}, {"const": 4}, {"multipleOf": 7919}]})),
+            vec!["6", "7919"],
+            vec!["4", "15838", "15838000"],
+        ),
+        (
+            json!({"oneOf": [{"multipleOf": 2003}, {"const": 2_003_000_000}]}),
+            vec!["2003"],
+            vec!["2003000000"],
+        ),
+        (
+            json!({"type": "number", "oneOf": [{"multipleOf": 2003}, {"minimum": 1_000_000_000}]}),
+            vec!["2003", "1000000001"],
+            vec!["2003000000"],
+        ),
+        (
+            integer(json!({"oneOf": [{"multipleOf": 8}, {"minimum": 1_000_000_000_000_000u64}]})),
+            vec!["8"],
+            vec!["1000000000000000", "8000000000000000"],
+        ),
+        (
+            json!({"oneOf": [{"type": "integer"}, {"type": "number", "minimum": 1e20}]}),
+            vec!["5"],
+            vec!["100000000000000000000"],
+        ),
+        (
+            json!({"type": "array", "items": {"type": "integer"},
+                "contains": {"multipleOf": 8}, "minContains": 0, "maxContains": 0}),
+            vec!["[]", "[7]"],
+            vec!["[8000000000000000]"],
+        ),
+        // A divisor with few multiples, a constant beside many divisors.
+        (
+            json!({"allOf": [{"multipleOf": 1_000_003, "minimum": 0, "maximum": 5_000_000}, {"multipleOf": 7}]}),
+            vec!["0"],
+            vec!["1000003", "7"],
+        ),
+        (
+            integer(
+                json!({"anyOf": [{"multipleOf": 37}, {"allOf": [{"multipleOf": 8}, {"multipleOf": 3}]}, {"const": 12}]}),
+            ),
+            vec!["12", "37", "48", "370000000000000"],
+            vec!["8", "9", "38"],
+        ),
+    ] {
+        judge(&schema, &yes, &no);
+    }
+}
+
 /// What has one length but for one part is told by its length, whatever stands beside it.
 #[test]
 fn patterns_that_count() {
@@ -324,7 +393,7 @@ fn patterns_that_count() {
         judge(&schema, &yes, &no);
         assert!(states(&schema) < 60, "{} states: {schema}", states(&schema));
     }
-    // Names are not counted.
+    // Names that are judged are counted where their frame is entered, those of a pattern of their own are not.
     judge(
         &json!({"type": "object", "patternProperties": {"^[a-z]{14,16}$": {"type": "null"}},
             "propertyNames": {"pattern": "^[a-z]{13,15}$"}, "additionalProperties": false}),

@@ -208,9 +208,14 @@ fn weight(t: &Trimmer<'_, '_>, a: Amount) -> u64 {
 }
 
 fn at_start_of(trim: &Trim, costs: &Costs, s: RawId, region: usize) -> Amount {
+    at_count(trim, costs, s, region, trim.regions[region].0)
+}
+
+/// The bound of a state at a count of a region.
+fn at_count(trim: &Trim, costs: &Costs, s: RawId, region: usize, count: u32) -> Amount {
     let amount = costs.amounts[trim.at(s, region)];
-    let (lo, hi) = trim.regions[region];
-    let missing = if hi == INFINITY { 0 } else { hi - 1 - lo };
+    let hi = trim.regions[region].1;
+    let missing = if hi == INFINITY { 0 } else { hi - 1 - count };
     let Amount { base, spaces } = costs.per_tick[region];
     amount.plus(missing.saturating_mul(base), missing.saturating_mul(spaces))
 }
@@ -338,12 +343,16 @@ fn beginning(t: &Trimmer<'_, '_>, inside: &Trim, costs: &Costs, start: RawId, (l
     let mut best = Amount::UNKNOWN;
     for &(from, to, edge) in &f.states[start as usize].edges {
         let (from, to) = (from.max(lo), to.min(hi));
-        if let Edge::Stay { to: next, space: false, .. } = edge
+        if let Edge::Stay { to: next, space: false, tick } = edge
             && from <= to
             && (from..=to).any(|b| t.x.options.spellable[b as usize])
-            && costs.amounts[inside.at(next, 0)].base < best.base.saturating_sub(1)
         {
-            best = costs.amounts[inside.at(next, 0)].plus(1, 0);
+            // A frame begins at count 0, and this byte may be counted.
+            let region = usize::from(tick && inside.regions[0].1 == 1);
+            let amount = at_count(inside, costs, next, region, u32::from(tick)).plus(1, 0);
+            if amount.base < best.base {
+                best = amount;
+            }
         }
     }
     best

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::explore::Explorer;
 use super::formula::{ALWAYS, Formula, Formulas, NEVER};
 use super::raw::*;
 use crate::error::Result;
-use crate::ir::{Node, NodeId, Range, TypeSet};
+use crate::ir::{Node, Range, TypeSet};
 use crate::pattern::{self, Digits, NumberSpec};
 
-/// Remainders that digits may multiply: 15 digits make some 4,000 states of them.
+/// Remainders that digits may multiply: with 15 digits they are some 4,000 states, more than which a single divisor is not
+/// given either.
 const MOST_REMAINDERS: u64 = 266;
 
 impl Explorer<'_> {
-    /// Makes the automata of the leaves of a formula that must not hold.
-    fn complete(&mut self, f: Formula, kind: Kind) -> Result<()> {
+    /// Makes the automata of the leaves of a formula that must not hold, but for those that leave digits uncounted.
+    fn complete(&mut self, f: Formula, kind: Kind, uncounted: &FxHashMap<(u32, bool), u32>) -> Result<()> {
         let mut missing = Vec::new();
         self.formulas.atoms(f, &mut |atom| {
             if let Atom::Leaf { node, holds: false } = atom
@@ -32,7 +35,7 @@ impl Explorer<'_> {
                     self.strings.push(Arc::new(outside));
                     self.strings.len() - 1
                 }
-                Node::Number(i) if kind == Kind::Number => {
+                Node::Number(i) if kind == Kind::Number && !uncounted.contains_key(&(*i, false)) => {
                     let outside = pattern::number_outside(&self.ir.numbers[*i as usize].0, Digits::Limited);
                     let pointer = &self.ir.pointers[node.0 as usize];
                     self.numbers.push(Arc::new(outside.map_err(|e| e.or_at(pointer.to_string()))?));
@@ -45,44 +48,52 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    /// Whether a number is judged by remainders that its digits would be too many states with. If so, makes the automata
-    /// that leave them uncounted.
-    fn leave_digits_uncounted(&mut self, f: Formula) -> Result<bool> {
-        let mut leaves: Vec<(NodeId, u32, bool)> = Vec::new();
+    /// The automata that leave digits uncounted, for the assertions of a formula that have one and are worth it; by assertion, and
+    /// whether it holds. Where there is any the frame counts, whatever automata the others have.
+    fn uncounted(&mut self, f: Formula) -> Result<FxHashMap<(u32, bool), u32>> {
+        let mut leaves: Vec<(u32, bool)> = Vec::new();
         self.formulas.atoms(f, &mut |atom| {
             if let Atom::Leaf { node, holds } = atom
                 && let Node::Number(i) = self.ir.node(node)
-                && !leaves.contains(&(node, *i, holds))
+                && !leaves.contains(&(*i, holds))
             {
-                leaves.push((node, *i, holds));
+                leaves.push((*i, holds));
             }
         });
+        let mut made = FxHashMap::default();
         let spec = |i: u32| &self.ir.numbers[i as usize].0;
-        let mut common = 1u64;
-        for &(_, i, _) in &leaves {
-            if let (Some(m @ 1..), 0) = (spec(i).multiple_of, spec(i).decimals) {
-                common = common.saturating_mul(m / gcd(common, m));
-            }
+        if !leaves.iter().all(|&(i, _)| pattern::is_short(spec(i))) {
+            return Ok(made);
         }
-        let bounded = |s: &NumberSpec| s.minimum.is_some() && s.maximum.is_some();
-        let worthwhile = common > MOST_REMAINDERS && !leaves.iter().all(|&(_, i, _)| bounded(spec(i)));
-        if !worthwhile || !leaves.iter().all(|&(_, i, _)| pattern::is_countable(spec(i))) {
-            return Ok(false);
+        // Between two bounds there are few digits, and often few multiples.
+        let open = |s: &NumberSpec| s.minimum.is_none() || s.maximum.is_none();
+        leaves.retain(|&(i, _)| open(spec(i)) && pattern::is_countable(spec(i)));
+        let divisors = leaves.iter().filter_map(|&(i, _)| pattern::whole_divisor(spec(i)));
+        let together = divisors.fold(1u64, |all, m| all.saturating_mul(m / gcd(all, m)));
+        if together <= MOST_REMAINDERS {
+            return Ok(made);
         }
-        for (node, i, holds) in leaves {
-            if !self.uncounted.contains_key(&(i, holds)) {
-                let spec = &self.ir.numbers[i as usize].0;
-                let made = if holds {
-                    pattern::number_with(spec, Digits::Counted)
-                } else {
-                    pattern::number_outside(spec, Digits::Counted)
-                };
-                let pointer = &self.ir.pointers[node.0 as usize];
-                self.numbers.push(Arc::new(made.map_err(|e| e.or_at(pointer.to_string()))?));
-                self.uncounted.insert((i, holds), self.numbers.len() as u32 - 1);
-            }
+        for (i, holds) in leaves {
+            let known = self.uncounted.get(&(i, holds)).copied();
+            let dfa = match known {
+                Some(dfa) => dfa,
+                None => {
+                    let spec = &self.ir.numbers[i as usize].0;
+                    let dfa = if holds {
+                        pattern::number_with(spec, Digits::Counted)
+                    } else {
+                        pattern::number_outside(spec, Digits::Counted)
+                    };
+                    // Too large: it stays as it is.
+                    let Ok(dfa) = dfa else { continue };
+                    self.numbers.push(Arc::new(dfa));
+                    self.numbers.len() as u32 - 1
+                }
+            };
+            self.uncounted.insert((i, holds), dfa);
+            made.insert((i, holds), dfa);
         }
-        Ok(true)
+        Ok(made)
     }
 
     /// What remains of a formula over leaves once the value's kind is known.
@@ -93,12 +104,9 @@ impl Explorer<'_> {
         if let Some(&done) = self.restricted.get(&(f, kind)) {
             return Ok(done);
         }
-        let uncounted = kind == Kind::Number && self.leave_digits_uncounted(f)?;
-        if !uncounted {
-            self.complete(f, kind)?;
-        }
+        let uncounted = if kind == Kind::Number { self.uncounted(f)? } else { FxHashMap::default() };
+        self.complete(f, kind, &uncounted)?;
         let (ir, strings, numbers, complements) = (self.ir, &self.strings, &self.numbers, &self.complements);
-        let without_digits = &self.uncounted;
         let types = match kind {
             Kind::Null => TypeSet::NULL,
             Kind::True | Kind::False => TypeSet::BOOLEAN,
@@ -127,7 +135,7 @@ impl Explorer<'_> {
                     if start == 0 { NEVER } else { formulas.atom(Atom::String { dfa, state: start }) }
                 }
                 Node::Number(i) if kind == Kind::Number => {
-                    let dfa = if uncounted { without_digits[&(*i, holds)] } else { automaton(*i) };
+                    let dfa = uncounted.get(&(*i, holds)).copied().unwrap_or_else(|| automaton(*i));
                     let start = numbers[dfa as usize].start;
                     if start == 0 { NEVER } else { formulas.atom(Atom::Number { dfa, state: start }) }
                 }

@@ -2,9 +2,10 @@
 //! least one is exactly one.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::{ArrayAssertion, FALSE, IrBuilder, Node, NodeId, ObjectAssertion, TypeSet};
-use crate::pattern::{self, ByteDfa, NumberSpec};
+use crate::pattern::{self, ByteDfa, Digits, NumberSpec};
 
 /// Most levels of properties and combinations looked into.
 const MAX_DEPTH: u32 = 6;
@@ -33,6 +34,15 @@ impl Search {
         Self::take(&self.states, x.len().saturating_mul(y.len()))
             && pattern::product(x, y, |x, y| x && y).is_empty()
     }
+}
+
+/// The automaton of a number assertion, `own`, or one that accepts numbers with any number of digits.
+fn of_any_length(spec: &NumberSpec, own: &Arc<ByteDfa>) -> Option<Arc<ByteDfa>> {
+    if spec.constant.is_some() {
+        return pattern::is_short(spec).then(|| own.clone());
+    }
+    let countable = pattern::is_countable(spec);
+    countable.then(|| pattern::number_with(spec, Digits::Counted).ok()).flatten().map(Arc::new)
 }
 
 impl IrBuilder {
@@ -90,10 +100,17 @@ impl IrBuilder {
             (Node::Bool(x), Node::Bool(y)) => kind == TypeSet::BOOLEAN && x != y,
             (Node::Number(x), Node::Number(y)) if kind == TypeSet::NUMBER => {
                 let ((s, x), (t, y)) = (&self.numbers[*x as usize], &self.numbers[*y as usize]);
-                // A constant may have more digits than other numbers are written with.
-                let usual = |s: &NumberSpec| s.constant.as_ref().is_none_or(|c| c.len() <= 15);
-                (usual(s) && usual(t) || s.constant.is_some() && t.constant.is_some())
-                    && search.are_apart(x, y)
+                if s.multiple_of.is_some() || t.multiple_of.is_some() {
+                    // Multiples are written with few digits, but others may be multiples as well.
+                    return match (of_any_length(s, x), of_any_length(t, y)) {
+                        (Some(x), Some(y)) => search.are_apart(&x, &y),
+                        _ => false,
+                    };
+                }
+                // Beyond long bounds and constants the others would be written with more digits than they are.
+                let told = pattern::is_short(s) && pattern::is_short(t)
+                    || s.constant.is_some() && t.constant.is_some();
+                told && search.are_apart(x, y)
             }
             (Node::String(x), Node::String(y)) if kind == TypeSet::STRING => {
                 let wide = |i: u32| {

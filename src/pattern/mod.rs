@@ -30,7 +30,9 @@ pub use dfa::{ByteDfa, DfaState};
 pub use format::format;
 pub use length::compile_uncounted;
 pub use literal::literal_set;
-pub use number::{COUNTED_DIGITS, Digits, any_number, is_countable, number, number_with};
+pub use number::{
+    COUNTED_DIGITS, Digits, any_number, is_countable, is_short, number, number_with, whole_divisor,
+};
 pub use outside::number_outside;
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::number::digits_of_multiples;
 use super::regex::{PatternLimits, compile_pattern};
 use super::{Bound, ByteDfa, Digits, NumberSpec, number_with, product};
 use crate::error::Result;
@@ -39,10 +40,19 @@ pub fn number_outside(spec: &NumberSpec, digits: Digits) -> Result<ByteDfa> {
         if spec.integer || multiple_of.is_some() {
             parts.push((*fractions(digits)).clone());
         }
-        if multiple_of.is_some() {
+        if let Some(m) = multiple_of {
             let integer = NumberSpec { integer: true, ..NumberSpec::default() };
-            let all = number(&integer)?;
-            let multiples = number(&NumberSpec { multiple_of, ..integer })?;
+            let all = match digits {
+                Digits::Counted => number(&integer)?,
+                // No more digits than multiples are written with, so that the two together stay small.
+                Digits::Limited => {
+                    let most = "9".repeat(digits_of_multiples(m)?);
+                    let (minimum, maximum) = (bound(&format!("-{most}"), false), bound(&most, false));
+                    number(&NumberSpec { minimum, maximum, ..integer.clone() })?
+                }
+            };
+            // What is taken away must be all multiples, however long.
+            let multiples = number_with(&NumberSpec { multiple_of, ..integer }, Digits::Counted)?;
             parts.push(product(&all, &multiples, |a, b| a && !b));
         }
     }
@@ -117,6 +127,29 @@ mod tests {
                 assert_eq!(outside.accepts(text.as_bytes()), !inside, "{text} {spec:?}");
                 let other = format!("{value:.1}");
                 assert!(!inside || !outside.accepts(other.as_bytes()), "{other} {spec:?}");
+            }
+        }
+    }
+
+    /// However many digits a multiple has, it is not taken for another number.
+    #[test]
+    fn multiples_of_any_length_are_inside() {
+        for m in [3u64, 8, 37, 80, 2003, 7919, 1000] {
+            let spec = NumberSpec { multiple_of: Some(m), ..NumberSpec::default() };
+            for digits in [Digits::Limited, Digits::Counted] {
+                let outside = number_outside(&spec, digits).unwrap();
+                for length in 1..=18 {
+                    let power = 10u64.pow(length);
+                    for near in [power / 10, power / 7, power - 1] {
+                        let multiple = near / m * m;
+                        for text in [multiple.to_string(), format!("-{multiple}")] {
+                            assert!(!outside.accepts(text.as_bytes()), "{text} of {m}");
+                        }
+                        if length <= m.ilog10() + 2 && near % m != 0 {
+                            assert!(outside.accepts(near.to_string().as_bytes()), "{near} is none of {m}");
+                        }
+                    }
+                }
             }
         }
     }

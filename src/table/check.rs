@@ -78,6 +78,10 @@ pub(super) fn check(g: &Grammar) -> Result<(), String> {
             }
         }
     }
+    // That is what states without one of their own have; kernels do not look at it.
+    if extras[0].chain_to != 0 || extras[0].keys != 0 {
+        return bad("the first of extras");
+    }
     for e in extras {
         if e.chain_to as usize >= states.len() || e.keys as usize >= keys.len() {
             return bad("a threshold");

@@ -59,14 +59,34 @@ pub enum Digits {
 
 /// Whether digits can be left uncounted: not with a long bound, a constant, or a multiple of a decimal.
 pub fn is_countable(spec: &NumberSpec) -> bool {
-    let short = |b: &Option<Bound>| {
-        b.as_ref().is_none_or(|b| {
-            let value = Decimal::parse(&b.value);
-            value.is_ok_and(|v| v.integer.len() + v.fraction.len() <= UNCOUNTED_BOUND)
-        })
-    };
     let whole = reduced(spec).is_ok_and(|r| r.decimals == 0 && r.multiple_of != Some(0));
-    spec.constant.is_none() && whole && short(&spec.minimum) && short(&spec.maximum)
+    spec.constant.is_none() && whole && is_short(spec)
+}
+
+/// Whether all numbers that matter to `spec` can be written with [`COUNTED_DIGITS`].
+pub fn is_short(spec: &NumberSpec) -> bool {
+    let short = |text: &str| {
+        Decimal::parse(text).is_ok_and(|v| v.integer.len() + v.fraction.len() <= UNCOUNTED_BOUND)
+    };
+    [&spec.minimum, &spec.maximum].into_iter().flatten().all(|b| short(&b.value))
+        && spec.constant.as_deref().is_none_or(short)
+}
+
+/// The divisor of integers that `spec` asks for, if it asks for one and for nothing of their fractions.
+pub fn whole_divisor(spec: &NumberSpec) -> Option<u64> {
+    reduced(spec).ok().filter(|r| r.decimals == 0)?.multiple_of.filter(|&m| m > 0)
+}
+
+/// Digits of the multiples of `m` where they are not bounded.
+///
+/// # Errors
+/// [`ErrorKind::LimitExceeded`] if `m` has too many remainders.
+pub(super) fn digits_of_multiples(m: u64) -> Result<usize> {
+    let zero = Limit { value: Decimal::parse("0")?, exclusive: false };
+    let remainder = Some(Remainder::new(m));
+    let all =
+        Reader { negative: false, low: zero, high: None, digits: (0, 0, 0), exponent: false, remainder };
+    remainder_digits(m, &all, BOUNDED_DIGITS)
 }
 
 /// The texts of the JSON numbers that satisfy `spec`, whose digits the automaton counts.

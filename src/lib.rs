@@ -10,9 +10,11 @@
 
 pub mod api;
 pub mod automaton;
+pub mod batch;
 pub mod chat;
 pub mod clova;
 pub mod cpu;
+pub mod decode;
 pub mod device;
 pub mod engine;
 pub mod error;

@@ -150,7 +150,7 @@ proptest! {
             }
             let line = json!({"custom_id": "a", "method": "POST", "url": path, "body": body}).to_string();
             if let Err(error) = parse_line(1, &line) {
-                prop_assert_eq!(&error.to_json()["response"]["status_code"], &json!(400));
+                prop_assert_eq!(&error.to_json("")["response"]["status_code"], &json!(400));
             }
         }
     }

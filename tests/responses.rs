@@ -189,9 +189,9 @@ fn lines_of_every_api_are_read_and_refused_in_its_shape() {
     ] {
         assert!(parse_line(1, &line(url, body)).is_ok(), "{url}");
     }
-    let refused = parse_line(3, &line("/v3/chat-completions/HCX-007", json!({}))).unwrap_err().to_json();
+    let refused = parse_line(3, &line("/v3/chat-completions/HCX-007", json!({}))).unwrap_err().to_json("");
     assert_eq!(refused["response"]["body"]["status"]["code"], "40001");
-    let refused = parse_line(3, &line("/v1/responses", json!({}))).unwrap_err().to_json();
+    let refused = parse_line(3, &line("/v1/responses", json!({}))).unwrap_err().to_json("");
     assert_eq!(refused["response"]["body"]["error"]["param"], "model");
     let refused = parse_line(3, &line("/v1/responses", body(json!({"stream": true})))).unwrap_err();
     assert_eq!(refused.error.pointer, "/body/stream");

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use serde_json::Value;
+use warpgrammar::error::in_file;
 use warpgrammar::{Error, ErrorKind, Result};
 
 use self::args::{Cli, Command};
@@ -69,11 +70,6 @@ fn report(error: &Error) {
             None => eprintln!("error: {}: {}", problem.kind().as_str(), problem.message()),
         }
     }
-}
-
-/// Names the file in an error about it.
-fn in_file(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-    move |e| Error::new(ErrorKind::Io, format!("{}: {e}", path.display()))
 }
 
 fn read_text(path: &Path) -> Result<String> {

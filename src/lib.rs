@@ -25,6 +25,8 @@ pub mod pattern;
 pub mod reference;
 pub mod sampling;
 pub mod schema;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod strict;
 pub mod table;
 pub mod vocab;

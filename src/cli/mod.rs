@@ -12,6 +12,8 @@ mod documents;
 mod generate;
 mod inspect;
 mod maskbench;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Maskbench(args) => maskbench::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&args),
     };
     match done {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,

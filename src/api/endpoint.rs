@@ -66,7 +66,11 @@ impl Endpoint {
             Endpoint::Chat { profile, deployment: Some(name) } => {
                 let mut body = body.clone();
                 if let Some(body) = body.as_object_mut() {
-                    body.entry("model").or_insert_with(|| name.as_str().into());
+                    // As everywhere, null is as good as absent.
+                    let model = body.entry("model").or_insert(Value::Null);
+                    if model.is_null() {
+                        *model = name.as_str().into();
+                    }
                 }
                 ChatRequest::parse_with(&body, profile).map(Request::Chat)
             }
@@ -123,6 +127,7 @@ mod tests {
         };
         let messages = serde_json::json!([{"role": "user", "content": "x"}]);
         assert_eq!(read(serde_json::json!({"messages": messages})), "d");
+        assert_eq!(read(serde_json::json!({"messages": messages, "model": null})), "d");
         assert_eq!(read(serde_json::json!({"messages": messages, "model": "m"})), "m");
     }
 }

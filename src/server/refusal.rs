@@ -56,7 +56,7 @@ pub fn too_many(limit: usize) -> ApiError {
 }
 
 /// The body is longer than it may be.
-pub fn too_large(limit: usize) -> ApiError {
+pub fn too_large(limit: u64) -> ApiError {
     let message = format!("The body of the request is longer than {limit} bytes.");
     ApiError::of_status(413, message).with_code("request_too_large")
 }

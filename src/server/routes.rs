@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderValue, Method, Response, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
@@ -36,6 +36,8 @@ pub fn router(app: Arc<App>) -> Router {
         // What an endpoint is, `Endpoint` knows.
         .fallback(others)
         .method_not_allowed_fallback(not_allowed)
+        // Bodies have limits of their own: files one that is greater.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
 }

@@ -13,27 +13,35 @@ use crate::openai::ApiError;
 
 /// The longest field of a form that is no file, in bytes.
 const FIELD_BYTES: usize = 1024;
+/// How much longer a form may be than its file, in bytes.
+const FORM_BYTES: u64 = 64 << 10;
 
 /// The body, of `limit` bytes at most.
 ///
 /// # Errors
 /// 413 if it is longer, which is said before it is read if the client tells; 400 if it breaks off.
 pub async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|bytes| bytes > limit as u64) {
-        return Err(too_large(limit));
-    }
+    check_length(headers, limit as u64)?;
     to_bytes(body, limit).await.map_err(|error| {
         // The limit's error is one that other errors wrap.
         let mut source: Option<&dyn std::error::Error> = Some(&error);
         while let Some(at) = source {
             if at.to_string() == "length limit exceeded" {
-                return too_large(limit);
+                return too_large(limit as u64);
             }
             source = at.source();
         }
         ApiError::invalid("", format!("The body of the request could not be read: {error}."))
     })
+}
+
+/// Refuses what says itself that it is too long.
+fn check_length(headers: &HeaderMap, limit: u64) -> Result<(), ApiError> {
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match told {
+        Some(bytes) if bytes > limit => Err(too_large(limit)),
+        _ => Ok(()),
+    }
 }
 
 /// The form of an upload.
@@ -49,6 +57,7 @@ pub struct Form {
 /// # Errors
 /// 400 for another kind of body or unknown fields, 413 for a file of more than `limit` bytes, 500 if it cannot be written.
 pub async fn read_form(request: Request<Body>, path: &Path, limit: u64) -> Result<Form, ApiError> {
+    check_length(request.headers(), limit + FORM_BYTES)?;
     let mut parts = Multipart::from_request(request, &()).await.map_err(|error| {
         ApiError::invalid("", format!("The body must be multipart/form-data: {}.", error.body_text()))
     })?;
@@ -65,7 +74,7 @@ pub async fn read_form(request: Request<Body>, path: &Path, limit: u64) -> Resul
                 while let Some(chunk) = part.chunk().await.map_err(broken)? {
                     bytes += chunk.len() as u64;
                     if bytes > limit {
-                        return Err(too_large(usize::try_from(limit).unwrap_or(usize::MAX)));
+                        return Err(too_large(limit));
                     }
                     file.write_all(&chunk).await.map_err(not_written)?;
                 }

@@ -201,14 +201,17 @@ fn decode(
             None if scheduler.is_idle() => return,
             None => {}
         }
-        match scheduler.step() {
+        let stepped = scheduler.step();
+        // First, so that who has a reply finds its tokens counted.
+        metrics.decoded(scheduler.load(), scheduler.decoding());
+        match stepped {
             Ok(ended) => finish(ended),
             Err(error) => {
                 tracing::error!("a step has failed: {error}");
                 finish(scheduler.abandon(&ApiError::server(format!("Decoding has failed: {error}."))));
+                metrics.decoded(scheduler.load(), scheduler.decoding());
             }
         }
-        metrics.decoded(scheduler.load(), scheduler.decoding());
     }
 }
 

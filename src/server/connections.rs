@@ -18,7 +18,8 @@ use super::metrics::{Counted, Metrics};
 use super::refusal::shutting_down;
 use super::socket::Socket;
 
-/// After a failure to accept, for instance for want of file descriptors: time for some to be given back.
+/// After a failure to accept, for instance for want of file descriptors: time for some to be given back. And how often it
+/// is looked whether work on batches has stopped.
 const BREATH: Duration = Duration::from_millis(50);
 /// For error events to reach the clients whose streams are ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -71,6 +72,15 @@ pub async fn serve(
         if timeout(LAST_WORDS, all(&mut tasks)).await.is_err() {
             tracing::warn!("{} connections are cut off", tasks.len());
         }
+    }
+    if let Some(jobs) = &app.jobs {
+        let stopped = async {
+            while !jobs.has_stopped() {
+                sleep(BREATH).await;
+            }
+        };
+        // What it does not write now, it will not have written.
+        let _ = timeout(LAST_WORDS, stopped).await;
     }
 }
 

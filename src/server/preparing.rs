@@ -47,11 +47,15 @@ impl Preparing {
         seed: u64,
     ) -> Result<Prepared, ApiError> {
         let this = self.clone();
-        let draft = off_thread(move || this.draft(&endpoint, body.as_ref(), seed)).await?;
-        if let Some(prepared) = draft.cached(&self.compiler) {
-            return prepared;
+        let work = move || {
+            let draft = this.draft(&endpoint, body.as_ref(), seed)?;
+            // Looking it up takes as long as the schema is.
+            draft.cached(&this.compiler).map_or(Ok(Ready::Not(draft)), |done| done.map(Ready::Yes))
+        };
+        match off_thread(work).await? {
+            Ready::Yes(prepared) => Ok(prepared),
+            Ready::Not(draft) => self.compile(draft).await,
         }
-        self.compile(draft).await
     }
 
     fn draft(&self, endpoint: &Endpoint, body: &[u8], seed: u64) -> Result<Draft, ApiError> {
@@ -113,6 +117,12 @@ impl Preparing {
         };
         draft.request().schema_error(source, &error)
     }
+}
+
+/// Whether there is anything to compile.
+enum Ready {
+    Yes(Prepared),
+    Not(Draft),
 }
 
 fn check_lengths(generation: &Generation, limit: usize) -> Result<(), (Source, Error)> {

@@ -51,20 +51,23 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
         bar.suspend(|| eprintln!("line {}: {}", error.line, error.error));
         errors.append(&error.to_json(""))
     };
-    let sink = |outcome: Outcome| match outcome {
-        Outcome::Refused(error) => refused(&error),
-        Outcome::Ended(Ended { reader: line, outcome: Err(error) }) => {
-            refused(&line.request.in_body(line.number, error))
-        }
-        Outcome::Ended(Ended { reader: line, outcome: Ok(usage) }) => {
-            bar.inc(1);
-            summary.answered += 1;
-            let Line { request, answer, .. } = line;
-            let seed = request.request.generation().sampling.seed;
-            let reply = answer.finish(request.custom_id.clone(), usage, seed, &fingerprint);
-            let cut_off = reply.choices.iter().any(|c| c.finish == Some(FinishReason::Length));
-            summary.cut_off += usize::from(cut_off);
-            output.append(&output_line("", &request.custom_id, request.request.reply(&reply)))
+    let sink = |outcome: Outcome| {
+        let Ended { reader: line, outcome } = match outcome {
+            Outcome::Refused(error) => return refused(&error),
+            Outcome::Ended(ended) => *ended,
+        };
+        match outcome {
+            Err(error) => refused(&line.request.in_body(line.number, error)),
+            Ok(usage) => {
+                bar.inc(1);
+                summary.answered += 1;
+                let Line { request, answer, .. } = line;
+                let seed = request.request.generation().sampling.seed;
+                let reply = answer.finish(request.custom_id.clone(), usage, seed, &fingerprint);
+                let cut_off = reply.choices.iter().any(|c| c.finish == Some(FinishReason::Length));
+                summary.cut_off += usize::from(cut_off);
+                output.append(&output_line("", &request.custom_id, request.request.reply(&reply)))
+            }
         }
     };
     let (jobs, ready) = sync_channel(2 * slots);
@@ -101,7 +104,7 @@ enum Outcome {
     /// It could not be prepared.
     Refused(Box<BatchError>),
     /// It was decoded, or failed on the way.
-    Ended(Ended<Line>),
+    Ended(Box<Ended<Line>>),
 }
 
 /// Decodes until the jobs end; `sink` gets every outcome as soon as it is there.
@@ -121,7 +124,7 @@ fn decode(
         if scheduler.is_idle() {
             return Ok(scheduler.decoding());
         }
-        scheduler.step()?.into_iter().try_for_each(|ended| sink(Outcome::Ended(ended)))?;
+        scheduler.step()?.into_iter().try_for_each(|ended| sink(Outcome::Ended(Box::new(ended))))?;
     }
 }
 

@@ -19,6 +19,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,8 +41,7 @@ pub struct Jobs {
     /// Batches by id.
     pub batches: Arc<Batches>,
     stop: Arc<AtomicBool>,
-    /// Held as long as the folder is used.
-    _lock: File,
+    runner: JoinHandle<()>,
 }
 
 impl Jobs {
@@ -78,14 +78,24 @@ impl Jobs {
             window: limits.batch_slots.max(1),
             stop: stop.clone(),
         };
-        std::thread::Builder::new().name("batches".into()).spawn(move || runner.run())?;
-        Ok(Jobs { files, batches, stop, _lock: lock })
+        let run = move || {
+            runner.run();
+            // The folder is used as long as anything is written to it.
+            drop(lock);
+        };
+        let runner = std::thread::Builder::new().name("batches".into()).spawn(run)?;
+        Ok(Jobs { files, batches, stop, runner })
     }
 
     /// Begins no line any more, and drops those that are being answered: the next run goes on with them.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.batches.wake();
+    }
+
+    /// Whether the folder is not written to any more.
+    pub fn has_stopped(&self) -> bool {
+        self.runner.is_finished()
     }
 }
 

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Times of the server: from a request to its first token for schemas never seen before, and what a token costs.
+
+    cargo build --release && python3 benches/serve_overhead.py [--binary target/release/warpgrammar] [--requests 400]
+
+Each request of the first part has a schema of examples/schemas/ with names that no earlier request had, so that nothing of
+it is in a cache; the client's clock runs from before the request is written to after the first event with text is read,
+on one connection that is kept open. The second part has clients of which each streams one reply after another. What the
+server costs a token is the processor time of its process, all threads, less that in the engine and in the source of logits,
+which /metrics tells. The clients need processors, too: tokens a second are those of a machine that does both. Needs Linux,
+and nothing but Python.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import pathlib
+import re
+import subprocess
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TEXT = "Name: Ada Lovelace. Date: Friday. Title: Notes on the engine. Order: 4711. City: London. High: 21. Low: 9."
+
+
+def renamed(schema, mark):
+    """The schema with every property's name marked, so that no cache knows it."""
+    if isinstance(schema, list):
+        return [renamed(item, mark) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {}
+    for key, value in schema.items():
+        if key == "properties":
+            out[key] = {f"{name}_{mark}": renamed(inner, mark) for name, inner in value.items()}
+        elif key == "required":
+            out[key] = [f"{name}_{mark}" for name in value]
+        else:
+            out[key] = renamed(value, mark)
+    return out
+
+
+def body(schema, stream=True, **more):
+    schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema, "strict": False}}
+    messages = [{"role": "user", "content": TEXT}]
+    return json.dumps(
+        {"model": "copy", "messages": messages, "response_format": schema, "stream": stream} | more
+    ).encode()
+
+
+def first_token(connection, request):
+    """Seconds to the first event with text; the rest is read without being timed."""
+    start = time.perf_counter()
+    connection.request("POST", "/v1/chat/completions", request, {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    assert reply.status == 200, reply.read()
+    took = None
+    for line in reply:
+        if took is None and line.startswith(b"data: {") and json.loads(line[6:])["choices"][0]["delta"].get("content"):
+            took = time.perf_counter() - start
+    return took
+
+
+def quantile(times, q):
+    times = sorted(times)
+    return times[min(len(times) - 1, int(q * len(times)))]
+
+
+def metrics(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    return {name: float(value) for name, value in re.findall(r"^warpgrammar_(\w+) (\S+)$", text, re.M)}
+
+
+def processor_seconds(pid):
+    """User and system time of all threads."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def clients(pid, port, n, seconds):
+    """`n` clients at a time for about so many seconds."""
+    schema = {"type": "array", "items": {"enum": [1, 2, 3]}, "minItems": 100, "maxItems": 100}
+    request = body(schema, max_completion_tokens=500)
+    until = time.perf_counter() + seconds
+
+    def client():
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        while time.perf_counter() < until:
+            connection.request("POST", "/v1/chat/completions", request)
+            reply = connection.getresponse()
+            assert reply.status == 200, reply.read()
+            reply.read()
+
+    before, start, used = metrics(port), time.perf_counter(), processor_seconds(pid)
+    threads = [threading.Thread(target=client) for _ in range(n)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    took, after = time.perf_counter() - start, metrics(port)
+    used = processor_seconds(pid) - used
+    more = {key: after[key] - before.get(key, 0) for key in after}
+    tokens = more["completion_tokens_total"]
+    engine, source = more["engine_seconds_total"], more["logits_seconds_total"]
+    print(
+        f"| {n} | {tokens / took:,.0f} | {1e6 * engine / tokens:.1f} | {1e6 * source / tokens:.1f} "
+        f"| {1e6 * (used - engine - source) / tokens:.1f} |"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", default=str(ROOT / "target/release/warpgrammar"))
+    parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=5)
+    args = parser.parse_args()
+    command = [args.binary, "serve", "--listen", "127.0.0.1:0", "--backend", "cpu", "--threads", "1"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        schemas = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "examples/schemas").glob("*.json"))}
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        # The connection, and what the first request of all has to set up.
+        for k in range(20):
+            first_token(connection, body({"enum": [f"warm {k}"]}))
+        times = {name: [] for name in schemas}
+        for k in range(args.requests):
+            name = list(schemas)[k % len(schemas)]
+            times[name].append(first_token(connection, body(renamed(schemas[name], k))))
+        print("| schema, never seen | n | median ms | p99 ms | max ms |\n|---|---|---|---|---|")
+        rows = list(times.items()) + [("all", [t for of in times.values() for t in of])]
+        for name, of in rows:
+            if of:
+                shown = [1e3 * quantile(of, 0.5), 1e3 * quantile(of, 0.99), 1e3 * max(of)]
+                print(f"| {name} | {len(of)} | " + " | ".join(f"{ms:.2f}" for ms in shown) + " |")
+        seen = [first_token(connection, body(schemas["calendar_event"])) for _ in range(200)][1:]
+        print(f"| calendar_event, seen before | {len(seen)} | {1e3 * quantile(seen, 0.5):.2f} | {1e3 * quantile(seen, 0.99):.2f} | {1e3 * max(seen):.2f} |")
+        print("\n| streams | tokens a second | engine, µs a token | logits | server |\n|---|---|---|---|---|")
+        for n in (1, 4, 16):
+            clients(server.pid, port, n, args.seconds)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()

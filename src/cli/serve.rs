@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use warpgrammar::chat::Framing;
 use warpgrammar::model::CopyModel;
 use warpgrammar::server::{Config, Keys, Limits, Server};
@@ -166,23 +165,35 @@ pub fn run(args: &ServeArgs) -> Result<Verdict> {
     let source = Box::new(CopyModel::new(vocab));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = told_to_stop()?;
         let server = Server::bind(config, compiler, source).await?;
         println!("listening on http://{}", server.address()?);
         std::io::stdout().flush()?;
-        let stop = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
         server.run(stop).await;
         Ok::<(), Error>(())
     })?;
     // A schema that is still being compiled is not waited for.
     runtime.shutdown_background();
     Ok(Verdict::Yes)
+}
+
+/// Done at SIGTERM or SIGINT, which end the process at once no more from here on.
+#[cfg(unix)]
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::app::App;
-use super::file_routes::{answer, jobs, kept};
-use super::jobs::{Batch, Status};
+use super::file_routes::{answer, jobs, kept, on_disk};
+use super::jobs::{Batch, Jobs, Status};
 use super::listing::Query;
 use super::refusal::{json as json_reply, no_such};
 use super::upload::read_body;
@@ -29,21 +29,24 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Response<B
     answer(added.unwrap_or_else(|_| late()))
 }
 
-async fn add(app: &App, request: Request) -> Result<Response<Body>, ApiError> {
-    let jobs = jobs(app)?;
+async fn add(app: &Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
+    jobs(app)?;
     let (parts, body) = request.into_parts();
     let body = read_body(&parts.headers, body, app.limits.body_bytes).await?;
     let body: Value = serde_json::from_slice(&body).map_err(|e| {
         ApiError::invalid("", format!("We could not parse the JSON body of your request: {e}."))
     })?;
     let batch = read(app, &body)?;
-    if jobs.files.get(&batch.input_file_id).is_none() {
-        let message = format!("Invalid 'input_file_id': there is no file '{}'.", batch.input_file_id);
-        return Err(ApiError::invalid("/input_file_id", message).with_code("invalid_value"));
-    }
-    let object = batch.object();
-    jobs.batches.add(batch).map_err(kept)?;
-    Ok(json_reply(200, &object))
+    let add = |jobs: &Jobs| {
+        if jobs.files.get(&batch.input_file_id).is_none() {
+            let message = format!("Invalid 'input_file_id': there is no file '{}'.", batch.input_file_id);
+            return Err(ApiError::invalid("/input_file_id", message).with_code("invalid_value"));
+        }
+        let object = batch.object();
+        jobs.batches.add(batch).map_err(kept)?;
+        Ok(json_reply(200, &object))
+    };
+    on_disk(app, add).await
 }
 
 fn read(app: &App, body: &Value) -> Result<Batch, ApiError> {
@@ -114,10 +117,10 @@ pub async fn retrieve(State(app): State<Arc<App>>, Path(id): Path<String>) -> Re
 
 /// `POST /v1/batches/{id}/cancel`
 pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
-    let cancel = || {
+    let cancel = move |jobs: &Jobs| {
         let mut refused = None;
         let now = now_ms() / 1000;
-        let changed = jobs(&app)?.batches.change(&id, |batch| match batch.status {
+        let changed = jobs.batches.change(&id, |batch| match batch.status {
             // Nothing was done yet.
             Status::Validating => batch.enter(Status::Cancelled, now),
             Status::InProgress => batch.enter(Status::Cancelling, now),
@@ -131,5 +134,5 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resp
         }
         Ok(json_reply(200, &batch.object()))
     };
-    answer(cancel())
+    answer(on_disk(&app, cancel).await)
 }

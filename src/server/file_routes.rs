@@ -1,5 +1,6 @@
 //! `/v1/files`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -7,10 +8,11 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::json;
 use tokio::fs::File;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::app::App;
-use super::jobs::{FileRecord, Jobs};
+use super::jobs::{Batch, FileRecord, Jobs};
 use super::listing::Query;
 use super::refusal::{json as json_reply, no_such, refuse};
 use super::upload::read_form;
@@ -38,6 +40,19 @@ pub fn jobs(app: &App) -> Result<&Jobs, ApiError> {
     app.jobs.as_deref().ok_or_else(|| ApiError::of_status(404, words).with_code("not_enabled"))
 }
 
+/// Runs what reads and writes the folder, which may take as long as a disk takes.
+///
+/// # Errors
+/// Those of `work`, and if it panics.
+pub async fn on_disk<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&Jobs) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let app = app.clone();
+    let done = spawn_blocking(move || work(jobs(&app)?)).await;
+    done.unwrap_or_else(|panic| Err(kept(crate::Error::new(crate::ErrorKind::Internal, panic.to_string()))))
+}
+
 /// The API's error for one of keeping files, of which the client is told nothing.
 pub fn kept(error: crate::Error) -> ApiError {
     tracing::error!("{error}");
@@ -51,12 +66,12 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Response<B
     answer(stored.unwrap_or_else(|_| late()))
 }
 
-async fn store(app: &App, request: Request) -> Answer {
+async fn store(app: &Arc<App>, request: Request) -> Answer {
     let files = &jobs(app)?.files;
     let id = identifier("file-", &[&app.names.next()]);
     let path = files.upload_path(&id);
     // Whatever comes of it, what was written and is not kept is removed.
-    let remove = Remove(&path);
+    let mut remove = Remove(Some(path.clone()));
     let form = read_form(request, &path, app.limits.file_bytes).await?;
     let missing = |key: &str| {
         let message = format!("Missing required parameter: '{key}'.");
@@ -73,17 +88,19 @@ async fn store(app: &App, request: Request) -> Answer {
     let (filename, bytes) = form.file.ok_or_else(|| missing("file"))?;
     let created_at = now_ms() / 1000;
     let file = FileRecord { id, filename, purpose: "batch".into(), bytes, created_at, at: "".into() };
-    let file = files.add_upload(file).map_err(kept)?;
-    std::mem::forget(remove);
+    let file = on_disk(app, |jobs| jobs.files.add_upload(file).map_err(kept)).await?;
+    remove.0 = None;
     Ok(json_reply(200, &file.object()))
 }
 
-struct Remove<'a>(&'a std::path::Path);
+struct Remove(Option<PathBuf>);
 
-impl Drop for Remove<'_> {
+impl Drop for Remove {
     fn drop(&mut self) {
-        // It may not have been begun.
-        let _ = std::fs::remove_file(self.0);
+        if let Some(path) = &self.0 {
+            // It may not have been begun.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -118,10 +135,9 @@ pub async fn retrieve(State(app): State<Arc<App>>, Path(id): Path<String>) -> Re
 
 /// `DELETE /v1/files/{id}`
 pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
-    let delete = || {
-        let file = find(&app, &id)?;
-        let jobs = jobs(&app)?;
-        let uses = |batch: &super::jobs::Batch| !batch.status.is_final() && batch.input_file_id == file.id;
+    let delete = move |jobs: &Jobs| {
+        let file = jobs.files.get(&id).ok_or_else(|| no_such("File object", &id))?;
+        let uses = |batch: &Batch| !batch.status.is_final() && batch.input_file_id == file.id;
         if let Some(batch) = jobs.batches.all().iter().find(|batch| uses(batch)) {
             let message =
                 format!("File '{id}' is the input of {}, which is not done; cancel that first.", batch.id);
@@ -130,7 +146,7 @@ pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resp
         jobs.files.remove(&file.id).map_err(kept)?;
         Ok(json_reply(200, &json!({"id": file.id, "object": "file", "deleted": true})))
     };
-    answer(delete())
+    answer(on_disk(&app, delete).await)
 }
 
 /// `GET /v1/files/{id}/content`

@@ -186,7 +186,7 @@ impl Runner {
                 let (number, read) = line?;
                 let refused = match read {
                     Err(error) => Some(*error),
-                    Ok(request) => match self.begin(batch, number, &request, &done, &dropped) {
+                    Ok(mut request) => match self.begin(batch, number, &mut request, &done, &dropped) {
                         Ok(()) => {
                             begun.insert(number as u64, request);
                             None
@@ -204,17 +204,17 @@ impl Runner {
         }
     }
 
-    /// Has a line decoded.
+    /// Gives a line its seed and has it decoded.
     fn begin(
         &self,
         batch: &Batch,
         number: usize,
-        line: &BatchRequest,
+        line: &mut BatchRequest,
         done: &Sender<(u64, Whole)>,
         dropped: &Arc<AtomicBool>,
     ) -> std::result::Result<(), ApiError> {
-        let mut request = line.request.clone();
-        request.seed(derived_seed(self.preparing.seed, &[&batch.id, &line.custom_id]));
+        line.request.seed(derived_seed(self.preparing.seed, &[&batch.id, &line.custom_id]));
+        let request = line.request.clone();
         let prepared = catch_unwind(AssertUnwindSafe(|| {
             self.preparing.compile_blocking(&self.preparing.draft_of(request)?)
         }));
@@ -246,12 +246,9 @@ impl Runner {
             match whole {
                 Ok((answer, usage)) => {
                     let key = line_key(&batch.id, &line.custom_id);
-                    let seed = derived_seed(self.preparing.seed, &[&batch.id, &line.custom_id]);
-                    let mut request = line.request;
-                    request.seed(seed);
-                    let seed = request.generation().sampling.seed;
+                    let seed = line.request.generation().sampling.seed;
                     let reply = answer.finish(key, usage, seed, &self.fingerprint);
-                    let out = output_line(&batch.id, &line.custom_id, request.reply(&reply));
+                    let out = output_line(&batch.id, &line.custom_id, line.request.reply(&reply));
                     results.output.append(&out)?;
                     results.counts[1] += 1;
                     self.metrics.batch_lines[0].fetch_add(1, Ordering::Relaxed);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::app::App;
 use super::file_routes::{answer, jobs, kept, on_disk};
+use super::id::Id;
 use super::jobs::{Batch, Jobs, Status};
 use super::listing::Query;
 use super::refusal::{json as json_reply, no_such};
@@ -107,7 +108,7 @@ pub async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Res
 }
 
 /// `GET /v1/batches/{id}`
-pub async fn retrieve(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+pub async fn retrieve(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     let batch = || {
         let batch = jobs(&app)?.batches.get(&id).ok_or_else(|| no_such("batch", &id))?;
         Ok(json_reply(200, &batch.object()))
@@ -116,7 +117,7 @@ pub async fn retrieve(State(app): State<Arc<App>>, Path(id): Path<String>) -> Re
 }
 
 /// `POST /v1/batches/{id}/cancel`
-pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+pub async fn cancel(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     let cancel = move |jobs: &Jobs| {
         let mut refused = None;
         let now = now_ms() / 1000;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::json;
 use tokio::fs::File;
@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::app::App;
+use super::id::Id;
 use super::jobs::{Batch, FileRecord, Jobs};
 use super::listing::Query;
 use super::refusal::{json as json_reply, no_such, refuse};
@@ -129,12 +130,12 @@ fn find(app: &App, id: &str) -> Result<FileRecord, ApiError> {
 }
 
 /// `GET /v1/files/{id}`
-pub async fn retrieve(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+pub async fn retrieve(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     answer(find(&app, &id).map(|file| json_reply(200, &file.object())))
 }
 
 /// `DELETE /v1/files/{id}`
-pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+pub async fn delete(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     let delete = move |jobs: &Jobs| {
         let file = jobs.files.get(&id).ok_or_else(|| no_such("File object", &id))?;
         let uses = |batch: &Batch| !batch.status.is_final() && batch.input_file_id == file.id;
@@ -150,7 +151,7 @@ pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resp
 }
 
 /// `GET /v1/files/{id}/content`
-pub async fn content(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+pub async fn content(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     answer(send(&app, &id).await)
 }
 

@@ -37,6 +37,7 @@ mod batch_routes;
 mod connections;
 mod file_routes;
 mod generate;
+mod id;
 mod jobs;
 mod listing;
 mod metrics;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, Response, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::app::App;
 use super::generate::generate;
+use super::id::Id;
 use super::refusal::{self, json as json_reply, no_such_path, refuse, wrong_method};
 use super::{batch_routes, file_routes};
 use crate::api::Endpoint;
@@ -139,7 +140,7 @@ async fn models(State(app): State<Arc<App>>) -> Response<Body> {
     json_reply(200, &json!({"object": "list", "data": data}))
 }
 
-async fn model(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+async fn model(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     if app.models.contains(&id) {
         return json_reply(200, &model_object(&app, &id));
     }

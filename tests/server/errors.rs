@@ -92,6 +92,7 @@ fn paths_and_methods() {
         ("POST", "/health", 405, Some("GET,HEAD")),
         ("PUT", "/v1/files", 405, Some("GET,HEAD,POST")),
         ("GET", "/v1/files", 404, None),
+        ("GET", "/v1/models/%ff", 404, None),
         ("GET", "/v1/batches/b", 404, None),
     ] {
         let reply = client.request(method, path, b"");

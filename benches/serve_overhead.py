@@ -6,9 +6,9 @@
 Each request of the first part has a schema of examples/schemas/ with names that no earlier request had, so that nothing of
 it is in a cache; the client's clock runs from before the request is written to after the first event with text is read,
 on one connection that is kept open. The second part has clients of which each streams one reply after another. What the
-server costs a token is the processor time of its process, all threads, less that in the engine and in the source of logits,
-which /metrics tells. The clients need processors, too: tokens a second are those of a machine that does both. Needs Linux,
-and nothing but Python.
+server costs a token is its processor time, all threads, less that of `warpgrammar batch` for the same replies as many at a
+time, which decodes in the same way and has neither sockets nor streams. Processor time is what other processes disturb
+least; tokens a second are those of a machine that runs the clients, too. Needs Linux, and nothing but Python.
 """
 
 import argparse
@@ -17,7 +17,9 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -75,6 +77,31 @@ def metrics(port):
     return {name: float(value) for name, value in re.findall(r"^warpgrammar_(\w+) (\S+)$", text, re.M)}
 
 
+# What the second part asks for, again and again.
+DIGITS = {"type": "array", "items": {"enum": [1, 2, 3]}, "minItems": 100, "maxItems": 100}
+
+
+def batch_cost(binary, slots):
+    """Microseconds of processor time a token of `batch`, without what it takes to begin."""
+
+    def run(lines):
+        with tempfile.TemporaryDirectory() as folder:
+            requests = pathlib.Path(folder, "in.jsonl")
+            request = json.loads(body(DIGITS, stream=False, max_completion_tokens=500))
+            del request["stream"]
+            line = {"method": "POST", "url": "/v1/chat/completions", "body": request}
+            requests.write_text("".join(json.dumps(line | {"custom_id": str(k)}) + "\n" for k in range(lines)))
+            command = [binary, "batch", requests, "-o", f"{folder}/out.jsonl", "--json", "--threads", "1"]
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = subprocess.run(command + ["--slots", str(slots)], capture_output=True, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            return json.loads(done.stdout)["tokens"], used
+
+    (few, little), (many, much) = run(slots), run(20 * slots + 100)
+    return 1e6 * (much - little) / (many - few)
+
+
 def processor_seconds(pid):
     """User and system time of all threads."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -82,9 +109,8 @@ def processor_seconds(pid):
 
 
 def clients(pid, port, n, seconds):
-    """`n` clients at a time for about so many seconds."""
-    schema = {"type": "array", "items": {"enum": [1, 2, 3]}, "minItems": 100, "maxItems": 100}
-    request = body(schema, max_completion_tokens=500)
+    """`n` clients at a time for about so many seconds: tokens a second, and microseconds of processor time a token."""
+    request = body(DIGITS, max_completion_tokens=500)
     until = time.perf_counter() + seconds
 
     def client():
@@ -99,15 +125,9 @@ def clients(pid, port, n, seconds):
     threads = [threading.Thread(target=client) for _ in range(n)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    took, after = time.perf_counter() - start, metrics(port)
-    used = processor_seconds(pid) - used
-    more = {key: after[key] - before.get(key, 0) for key in after}
-    tokens = more["completion_tokens_total"]
-    engine, source = more["engine_seconds_total"], more["logits_seconds_total"]
-    print(
-        f"| {n} | {tokens / took:,.0f} | {1e6 * engine / tokens:.1f} | {1e6 * source / tokens:.1f} "
-        f"| {1e6 * (used - engine - source) / tokens:.1f} |"
-    )
+    took, used = time.perf_counter() - start, processor_seconds(pid) - used
+    tokens = metrics(port)["completion_tokens_total"] - before["completion_tokens_total"]
+    return tokens / took, 1e6 * used / tokens
 
 
 def main():
@@ -137,9 +157,12 @@ def main():
                 print(f"| {name} | {len(of)} | " + " | ".join(f"{ms:.2f}" for ms in shown) + " |")
         seen = [first_token(connection, body(schemas["calendar_event"])) for _ in range(200)][1:]
         print(f"| calendar_event, seen before | {len(seen)} | {1e3 * quantile(seen, 0.5):.2f} | {1e3 * quantile(seen, 0.99):.2f} | {1e3 * max(seen):.2f} |")
-        print("\n| streams | tokens a second | engine, µs a token | logits | server |\n|---|---|---|---|---|")
+        print("\n| at a time | streamed, tokens a second | processor µs a token | of `batch` | the server's |")
+        print("|---|---|---|---|---|")
         for n in (1, 4, 16):
-            clients(server.pid, port, n, args.seconds)
+            rate, cost = clients(server.pid, port, n, args.seconds)
+            alone = batch_cost(args.binary, n)
+            print(f"| {n} | {rate:,.0f} | {cost:.1f} | {alone:.1f} | {cost - alone:.1f} |")
     finally:
         server.terminate()
         server.wait()

@@ -45,6 +45,16 @@ echo "== Python"
 timeout 300 "$sdk/venv/bin/python" tests/sdk/test_python.py
 echo "== Node"
 timeout 300 node --test --test-reporter=dot "$sdk/test_node.mjs"
+echo "== the README"
+sed -n '/^curl http/,/^```$/p' README.md | sed -e '$d' \
+  -e "s|^curl http://127.0.0.1:8000|curl --silent --fail -H 'authorization: Bearer $key' $url|" >"$work/readme.sh"
+timeout 60 bash -e "$work/readme.sh" | tee "$work/readme.out"
+grep -q '"finish_reason":"stop"' "$work/readme.out"
+echo
+sed -n '/^```python$/,/^```$/p' README.md | sed -e '1d;$d' -e "s|http://127.0.0.1:8000|$url|" \
+  -e "s|api_key=\"none\"|api_key=\"$key\"|" >"$work/readme.py"
+timeout 60 "$sdk/venv/bin/python" "$work/readme.py" | tee "$work/readme.out"
+grep -q '^name=' "$work/readme.out"
 echo "== the examples"
 export OPENAI_BASE_URL=$url/v1 OPENAI_API_KEY=$key
 timeout 60 "$sdk/venv/bin/python" examples/05_openai_sdk.py

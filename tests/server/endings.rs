@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::read_reply;
-use crate::support::{Process, Running, chat, event, format, long};
+use crate::support::{Folder, Process, Running, chat, event, format, long};
 
 #[test]
 fn a_client_that_goes_away_frees_its_slot() {
@@ -91,4 +91,28 @@ fn the_binary_ends_when_it_is_asked_to() {
     assert_eq!(client.post("/v1/chat/completions", &body).status, 200);
     assert_eq!(server.client.get("/v1/models").status, 401);
     assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn the_binary_says_why_it_does_not_begin() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = Folder::new("begin");
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let file = folder.0.join("a file");
+    std::fs::write(&file, " \n").unwrap();
+    let file = file.display().to_string();
+    for (args, words) in [
+        (["--listen", &address, "--grace", "1"], &*address),
+        (["--listen", "127.0.0.1:0", "--api-key-file", &file], "there are none"),
+        (["--listen", "127.0.0.1:0", "--api-key", ""], "there are none"),
+        (["--listen", "127.0.0.1:0", "--data", &file], "a file"),
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_warpgrammar"));
+        let said = command.arg("serve").args(args).output().unwrap();
+        let errors = String::from_utf8(said.stderr).unwrap();
+        assert_eq!(said.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(words), "{errors}");
+        assert!(said.stdout.is_empty());
+    }
 }

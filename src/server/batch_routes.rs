@@ -14,7 +14,7 @@ use super::id::Id;
 use super::jobs::{Batch, Jobs, Status};
 use super::listing::Query;
 use super::refusal::{json as json_reply, no_such};
-use super::upload::read_body;
+use super::upload::{parse_body, read_body};
 use crate::api::Endpoint;
 use crate::chat::identifier;
 use crate::decode::now_ms;
@@ -34,10 +34,7 @@ async fn add(app: &Arc<App>, request: Request) -> Result<Response<Body>, ApiErro
     jobs(app)?;
     let (parts, body) = request.into_parts();
     let body = read_body(&parts.headers, body, app.limits.body_bytes).await?;
-    let body: Value = serde_json::from_slice(&body).map_err(|e| {
-        ApiError::invalid("", format!("We could not parse the JSON body of your request: {e}."))
-    })?;
-    let batch = read(app, &body)?;
+    let batch = read(app, &parse_body(&body)?)?;
     let add = |jobs: &Jobs| {
         if jobs.files.get(&batch.input_file_id).is_none() {
             let message = format!("Invalid 'input_file_id': there is no file '{}'.", batch.input_file_id);

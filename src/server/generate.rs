@@ -13,7 +13,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::app::App;
 use super::metrics::{Counted, Metrics};
-use super::refusal::{json, too_many};
+use super::refusal::{decoding_stopped, json, too_many};
 use super::upload::read_body;
 use super::worker::{Client, Item, Waiter};
 use crate::api::{Endpoint, Request, Stream};
@@ -45,10 +45,10 @@ pub async fn generate(
         Err(ApiError::of_status(408, format!("The request did not arrive within {} s.", limit.as_secs_f64())))
     })?;
     let arrived = Instant::now();
-    let place = enter(&app)?;
+    let place = Arc::new(enter(&app)?);
     let clova_stream = matches!(endpoint, Endpoint::Clova { .. }) && wants_stream(&headers);
     let seed = derived_seed(app.preparing.seed, &[&key]);
-    let prepared = timeout_at(deadline, app.preparing.prepare(endpoint, body, seed));
+    let prepared = timeout_at(deadline, app.preparing.prepare(endpoint, body, seed, place.clone()));
     let prepared = prepared.await.unwrap_or_else(|_| Err(too_late(limit)))?;
     let job = Job { app, key, arrived, deadline, place };
     if clova_stream || prepared.request.streams() {
@@ -84,7 +84,7 @@ struct Job {
     key: String,
     arrived: Instant,
     deadline: Deadline,
-    place: Place,
+    place: Arc<Place>,
 }
 
 impl Job {
@@ -105,7 +105,7 @@ impl Job {
         let (answer, usage) = timeout_at(self.deadline, outcome)
             .await
             .map_err(|_| too_late(limit))?
-            .unwrap_or_else(|_| Err(ApiError::server("Decoding has stopped; see the server's log.")))?;
+            .unwrap_or_else(|_| Err(decoding_stopped()))?;
         let seed = request.generation().sampling.seed;
         let reply = answer.finish(self.key, usage, seed, &self.app.fingerprint);
         Ok(json(200, &request.reply(&reply)))
@@ -121,7 +121,7 @@ impl Job {
         let first = timeout_at(self.deadline, items.recv()).await.map_err(|_| too_late(limit))?;
         let first = match first {
             Some(Item::Fail(error)) => return Err(error),
-            None => return Err(ApiError::server("Decoding has stopped; see the server's log.")),
+            None => return Err(decoding_stopped()),
             Some(first) => first,
         };
         let created = crate::decode::now_ms() / 1000;
@@ -162,7 +162,7 @@ struct Feed {
     ended: bool,
     begun: Vec<Event>,
     first: Option<Item>,
-    _place: Place,
+    _place: Arc<Place>,
 }
 
 impl Feed {

@@ -13,6 +13,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::metrics::Metrics;
+use super::refusal::defect;
+use super::upload::parse_body;
 use crate::api::{Endpoint, Request};
 use crate::chat::{Framing, Generation, Source};
 use crate::decode::{Draft, Prepared};
@@ -36,7 +38,8 @@ pub struct Preparing {
 }
 
 impl Preparing {
-    /// Reads a body and makes it ready.
+    /// Reads a body and makes it ready. `place` is held as long as the body is being read, also if nobody waits for it any
+    /// more: clients that come and go do not pile up work.
     ///
     /// # Errors
     /// What is wrong with the request, 400; 503 if other compilations hold all places.
@@ -45,9 +48,11 @@ impl Preparing {
         endpoint: Endpoint,
         body: impl AsRef<[u8]> + Send + 'static,
         seed: u64,
+        place: impl Send + 'static,
     ) -> Result<Prepared, ApiError> {
         let this = self.clone();
         let work = move || {
+            let _place = place;
             let draft = this.draft(&endpoint, body.as_ref(), seed)?;
             // Looking it up takes as long as the schema is.
             draft.cached(&this.compiler).map_or(Ok(Ready::Not(draft)), |done| done.map(Ready::Yes))
@@ -59,10 +64,7 @@ impl Preparing {
     }
 
     fn draft(&self, endpoint: &Endpoint, body: &[u8], seed: u64) -> Result<Draft, ApiError> {
-        let body: Value = serde_json::from_slice(body).map_err(|e| {
-            ApiError::invalid("", format!("We could not parse the JSON body of your request: {e}."))
-        })?;
-        let mut request = endpoint.read(&body)?;
+        let mut request = endpoint.read(&parse_body(body)?)?;
         request.seed(seed);
         self.draft_of(request)
     }
@@ -146,6 +148,6 @@ async fn off_thread<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     spawn_blocking(work).await.unwrap_or_else(|panic| {
         tracing::error!("preparing a request has panicked: {panic}");
-        Err(ApiError::server("Preparing the request failed; this is a defect of the server."))
+        Err(defect())
     })
 }

@@ -65,3 +65,13 @@ pub fn too_large(limit: u64) -> ApiError {
 pub fn shutting_down() -> ApiError {
     ApiError::of_status(503, "The server is shutting down.").with_code("server_shutdown")
 }
+
+/// Something has panicked over this request. What it said is in the log.
+pub fn defect() -> ApiError {
+    ApiError::server("The request failed; this is a defect of the server.")
+}
+
+/// There is no decoding thread any more.
+pub fn decoding_stopped() -> ApiError {
+    ApiError::server("Decoding has stopped; see the server's log.")
+}

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::app::App;
 use super::generate::generate;
 use super::id::Id;
-use super::refusal::{self, json as json_reply, no_such_path, refuse, wrong_method};
+use super::refusal::{defect, json as json_reply, no_such_path, refuse, wrong_method};
 use super::{batch_routes, file_routes};
 use crate::api::Endpoint;
 use crate::chat::identifier;
@@ -78,11 +78,10 @@ async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let admitted = if label == "/health" { Ok(()) } else { app.keys.admit(request.headers()) };
     let mut reply = match admitted {
         Err(error) => refuse(Endpoint::of(&path).as_ref(), &error),
-        Ok(()) => AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-            // What it said is in the log already.
-            let error = ApiError::server("The request failed; this is a defect of the server.");
-            refuse(Endpoint::of(&path).as_ref(), &error)
-        }),
+        Ok(()) => AssertUnwindSafe(next.run(request))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| refuse(Endpoint::of(&path).as_ref(), &defect())),
     };
     app.metrics.replied(label, reply.status().as_u16());
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -146,7 +145,7 @@ async fn model(State(app): State<Arc<App>>, Id(id): Id) -> Response<Body> {
     }
     let message = format!("The model '{id}' does not exist.");
     let error = ApiError::of_status(404, message).with_code("model_not_found");
-    refusal::refuse(None, &ApiError { param: Some("model".into()), ..error })
+    refuse(None, &ApiError { param: Some("model".into()), ..error })
 }
 
 fn model_object(app: &App, id: &str) -> Value {

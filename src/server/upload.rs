@@ -5,6 +5,7 @@ use std::path::Path;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Multipart};
 use axum::http::{HeaderMap, Request, header};
+use serde_json::Value;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
@@ -33,6 +34,15 @@ pub async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<
         }
         ApiError::invalid("", format!("The body of the request could not be read: {error}."))
     })
+}
+
+/// The JSON of a body.
+///
+/// # Errors
+/// 400 if it is none.
+pub fn parse_body(body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|e| ApiError::invalid("", format!("We could not parse the JSON body of your request: {e}.")))
 }
 
 /// Refuses what says itself that it is too long.

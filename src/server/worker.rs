@@ -11,6 +11,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::metrics::Metrics;
+use super::refusal::decoding_stopped;
 use crate::chat::{Delta, Usage};
 use crate::decode::{Answer, Ended, Prepared, Reader, Scheduler, SchedulerOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -163,23 +164,19 @@ impl Worker {
     /// The thread has stopped.
     pub async fn decode(&self, prepared: Prepared, client: Client) -> std::result::Result<(), ApiError> {
         let message = Message::Decode(Box::new((prepared, client)));
-        self.messages.send(message).await.map_err(|_| stopped())
+        self.messages.send(message).await.map_err(|_| decoding_stopped())
     }
 
     /// As [`Worker::decode`], on a thread that may wait.
     pub fn decode_blocking(&self, prepared: Prepared, client: Client) -> std::result::Result<(), ApiError> {
         let message = Message::Decode(Box::new((prepared, client)));
-        self.messages.blocking_send(message).map_err(|_| stopped())
+        self.messages.blocking_send(message).map_err(|_| decoding_stopped())
     }
 
     /// Ends all requests with an error.
     pub async fn abandon(&self, error: ApiError) {
         let _ = self.messages.send(Message::Abandon(error)).await;
     }
-}
-
-fn stopped() -> ApiError {
-    ApiError::server("Decoding has stopped; see the server's log.")
 }
 
 fn decode(

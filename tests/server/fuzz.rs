@@ -64,8 +64,24 @@ proptest! {
             let text = reply.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned();
             prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text} for {schema}");
         }
+        let clova = json!({"messages": [{"role": "user", "content": "x"}], "maxTokens": 200,
+                           "responseFormat": {"type": "json", "schema": schema}});
+        answered("/v3/chat-completions/m", &clova)?;
         let tool = json!({"type": "function", "name": "f", "parameters": schema});
         answered("/v1/responses", &json!({"model": "m", "input": "x", "tools": [tool], "max_output_tokens": 200}))?;
+    }
+
+    #[test]
+    fn every_damaged_text_is_answered(damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4)) {
+        for path in PATHS {
+            let mut text = bounded(path, good(path)).to_string().into_bytes();
+            for &(at, byte) in &damage {
+                let at = at % text.len();
+                text[at] = byte;
+            }
+            let reply = server().client.request("POST", path, &text);
+            prop_assert!(matches!(reply.status, 200 | 400), "{}: {}", reply.status, String::from_utf8_lossy(&text));
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::openai::ApiError;
 use crate::server::metrics::Metrics;
 use crate::server::preparing::Preparing;
+use crate::server::refusal::defect;
 use crate::server::worker::{Client, Waiter, Whole, Worker};
 
 /// How long a cancellation may go unnoticed.
@@ -218,9 +219,7 @@ impl Runner {
         let prepared = catch_unwind(AssertUnwindSafe(|| {
             self.preparing.compile_blocking(&self.preparing.draft_of(request)?)
         }));
-        let prepared = prepared.unwrap_or_else(|_| {
-            Err(ApiError::server("Preparing the request failed; this is a defect of the server."))
-        })?;
+        let prepared = prepared.unwrap_or_else(|_| Err(defect()))?;
         let choices = prepared.request.generation().choices;
         let waiter = Waiter::Line(number as u64, Answer::new(choices), done.clone(), dropped.clone());
         let client = Client::new(waiter, choices, Instant::now(), self.metrics.clone());

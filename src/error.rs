@@ -11,6 +11,7 @@
 //! A schema can have several problems. The error is the first of them, and [`Error::problems`] are all.
 
 use std::fmt;
+use std::path::Path;
 
 /// What went wrong, coarsely enough to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +47,8 @@ pub enum ErrorKind {
     Device,
     /// Reading or writing a file failed.
     Io,
+    /// A defect of this crate.
+    Internal,
 }
 
 impl ErrorKind {
@@ -67,6 +70,7 @@ impl ErrorKind {
             ErrorKind::NoDevice => "no device",
             ErrorKind::Device => "device",
             ErrorKind::Io => "input/output",
+            ErrorKind::Internal => "internal error",
         }
     }
 }
@@ -163,6 +167,11 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Makes an error of one about reading or writing the file at `path`, naming it.
+pub fn in_file(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
+    move |e| Error::new(ErrorKind::Io, format!("{}: {e}", path.display()))
+}
 
 impl From<std::io::Error> for Error {
     fn from(e: std::io::Error) -> Self {

@@ -10,9 +10,11 @@
 
 pub mod api;
 pub mod automaton;
+pub mod batch;
 pub mod chat;
 pub mod clova;
 pub mod cpu;
+pub mod decode;
 pub mod device;
 pub mod engine;
 pub mod error;
@@ -23,6 +25,8 @@ pub mod pattern;
 pub mod reference;
 pub mod sampling;
 pub mod schema;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod strict;
 pub mod table;
 pub mod vocab;

@@ -56,6 +56,7 @@ fn defaults_and_ranges_are_the_apis() {
         ("stop", json!("x")),
         ("tools", json!([])),
         ("thinking", json!({"effort": "low"})),
+        ("thinking", json!({"effort": "none", "budget": 1})),
         ("unknown", json!(1)),
     ] {
         let error = ClovaRequest::parse("m", &body(json!({key: bad}))).expect_err(key);

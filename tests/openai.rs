@@ -253,12 +253,18 @@ fn batch_lines_are_read_or_refused_with_their_number() {
             (error.line, error.custom_id.as_deref(), error.error.pointer.as_str()),
             (7, custom_id, pointer)
         );
-        let out = error.to_json();
+        let out = error.to_json("");
         assert_eq!((&out["line"], &out["response"]["status_code"]), (&json!(7), &json!(400)));
         assert_eq!(out["custom_id"], json!(custom_id));
         assert!(out["response"]["body"]["error"]["message"].is_string());
     }
-    assert_eq!(duplicate(4, "a", 1).to_json()["response"]["body"]["error"]["code"], "duplicate_custom_id");
+    let first =
+        json!({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body(json!({}))});
+    let first = parse_line(1, &first.to_string()).unwrap();
+    assert_eq!(
+        duplicate(4, &first, 1).to_json("")["response"]["body"]["error"]["code"],
+        "duplicate_custom_id"
+    );
 }
 
 #[test]
@@ -330,7 +336,7 @@ fn a_reply_has_the_apis_shape() {
         logprobs: Some(Logprobs { content: vec![token], refusal: Vec::new() }),
         ..Choice::default()
     };
-    let line = output_line("a", read(json!({})).reply(&reply(vec![choice])));
+    let line = output_line("", "a", read(json!({})).reply(&reply(vec![choice])));
     assert_eq!(line["response"]["status_code"], 200);
     let reply = &line["response"]["body"];
     assert_eq!((&reply["object"], &reply["created"]), (&json!("chat.completion"), &json!(7)));

@@ -266,6 +266,30 @@ fn log_probabilities_are_those_of_the_text_that_is_passed_on() {
     let choice = said(&rig, &chat, &steps("<refuse>No", Some(stop), Finish::Stop));
     let logprobs = choice.logprobs.unwrap();
     assert_eq!((logprobs.content.len(), logprobs.refusal.len()), (0, 2));
+    // Tokens of which it was not decided at once that they are text, whether they begin as an opening does or are one
+    // with its end.
+    let with_tools = request(json!({"logprobs": true}));
+    let long = |text: &str, token: u32, rest: &str| {
+        let mut steps = steps(&format!("{text}_{rest}"), Some(stop), Finish::Stop);
+        steps[text.len()].token = token;
+        steps
+    };
+    for (said_as, content, spelt) in [
+        (steps("<tool!", Some(stop), Finish::Stop), "<tool!", "<tool!"),
+        (steps("<tool", None, Finish::Length), "<tool", "<tool"),
+        (long("<", 262, "x"), "<é!x", "<é!x"),
+    ] {
+        let choice = said(&rig, &with_tools, &said_as);
+        assert_eq!(choice.content.as_deref(), Some(content));
+        let tokens = choice.logprobs.unwrap().content;
+        let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.bytes.clone()).collect();
+        assert_eq!(String::from_utf8(bytes).unwrap(), spelt);
+    }
+    let choice = said(&rig, &with_tools, &long("", 261, "!"));
+    let refusal: Vec<Vec<u8>> = choice.logprobs.unwrap().refusal.into_iter().map(|t| t.bytes).collect();
+    assert_eq!(refusal, [b"<refuse>No".to_vec(), b"!".to_vec()]);
+    let choice = said(&rig, &with_tools, &steps(&call("f", "{\"a\":1}"), Some(stop), Finish::Stop));
+    assert_eq!(choice.logprobs.unwrap(), Default::default());
 }
 
 #[test]

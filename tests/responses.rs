@@ -87,6 +87,7 @@ fn refusals_name_the_place_and_the_parameter() {
             "nothing is stored",
         ),
         (json!({"n": 2}), "/n", "n", "Unknown parameter: 'n'."),
+        (json!({"truncation": "middle"}), "/truncation", "truncation", "Unsupported 'truncation' 'middle'"),
         (json!({"include": ["x"]}), "/include/0", "include[0]", "Unsupported"),
         (json!({"top_logprobs": 2}), "/top_logprobs", "top_logprobs", "needs 'include'"),
         (json!({"text": {"form": 1}}), "/text/form", "text.form", "Unknown parameter: 'text.form'."),
@@ -120,6 +121,10 @@ fn refusals_name_the_place_and_the_parameter() {
 
 #[test]
 fn a_reply_has_the_apis_shape() {
+    for said in ["auto", "disabled"] {
+        let reply = read(json!({"truncation": said})).reply(&reply(Choice::default()));
+        assert_eq!(reply["truncation"], said);
+    }
     let request = read(json!({"include": ["message.output_text.logprobs"], "max_output_tokens": 5}));
     let token = TokenLogprob { bytes: b"{}".to_vec(), logprob: -0.5, top: Vec::new() };
     let choice = Choice {
@@ -189,9 +194,9 @@ fn lines_of_every_api_are_read_and_refused_in_its_shape() {
     ] {
         assert!(parse_line(1, &line(url, body)).is_ok(), "{url}");
     }
-    let refused = parse_line(3, &line("/v3/chat-completions/HCX-007", json!({}))).unwrap_err().to_json();
+    let refused = parse_line(3, &line("/v3/chat-completions/HCX-007", json!({}))).unwrap_err().to_json("");
     assert_eq!(refused["response"]["body"]["status"]["code"], "40001");
-    let refused = parse_line(3, &line("/v1/responses", json!({}))).unwrap_err().to_json();
+    let refused = parse_line(3, &line("/v1/responses", json!({}))).unwrap_err().to_json("");
     assert_eq!(refused["response"]["body"]["error"]["param"], "model");
     let refused = parse_line(3, &line("/v1/responses", body(json!({"stream": true})))).unwrap_err();
     assert_eq!(refused.error.pointer, "/body/stream");

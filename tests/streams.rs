@@ -211,6 +211,38 @@ fn events_of_calls_refusals_and_ends_before_the_end() {
     );
 }
 
+/// Log-probabilities of the deltas add up to those of the end, also of tokens that complete no character.
+#[test]
+fn a_response_streams_all_log_probabilities() {
+    let vocab = bytes();
+    let body =
+        json!({"model": "m", "input": "x", "stream": true, "include": ["message.output_text.logprobs"]});
+    let request = ResponsesRequest::parse(&body).unwrap();
+    let plan = Arc::new(Plan::new(&request.generation, &Framing::default()));
+    let mut output = Output::new(&request.generation, plan);
+    let mut stream = ResponsesStream::new(request, "k", 7);
+    let mut events = Vec::new();
+    for token in "a😀".bytes().map(u32::from).chain([256]) {
+        let finish = (token == 256).then_some(Finish::Stop);
+        events.extend(
+            stream.push(output.push(&Step { token, logprob: Some(-1.0), top: Vec::new(), finish }, &vocab)),
+        );
+    }
+    let of = |name: &str| -> Vec<Value> {
+        let named = events.iter().filter_map(Event::json).filter(|data| data["type"] == name);
+        named.flat_map(|data| data["logprobs"].as_array().unwrap().clone()).collect()
+    };
+    assert_eq!(of("response.output_text.delta").len(), 5);
+    assert_eq!(of("response.output_text.delta"), of("response.output_text.done"));
+}
+
+#[test]
+fn a_failure_takes_the_place_of_the_rest() {
+    let events = ChatStream::new(&chat(json!({})), "k", 7, "f").fail(&ApiError::server("lost"));
+    let error = json!({"error": {"message": "lost", "type": "server_error", "param": null, "code": null}});
+    assert_eq!(events, [Event::data(error)]);
+}
+
 #[test]
 fn events_of_clova() {
     let body = json!({"messages": [{"role": "user", "content": "x"}], "seed": 5});
@@ -243,11 +275,16 @@ fn events_of_clova() {
     assert_eq!(lines, ["id:", "event:", "data:", ""]);
 }
 
+/// A token for each byte, and one that ends the text.
+fn bytes() -> Vocabulary {
+    let tokens = (0..=255u8).map(|b| Some(vec![b])).chain([None]).collect();
+    Vocabulary::from_tokens(tokens).unwrap().with_stop_ids(&[256]).unwrap()
+}
+
 /// What a stream says adds up to what the reply says, and no piece ends inside a character.
 #[test]
 fn a_stream_adds_up_to_the_reply() {
-    let tokens: Vec<Option<Vec<u8>>> = (0..=255u8).map(|b| Some(vec![b])).chain([None]).collect();
-    let vocab = Vocabulary::from_tokens(tokens).unwrap().with_stop_ids(&[256]).unwrap();
+    let vocab = bytes();
     let generation: Generation = chat(json!({"stop": ["END"], "logprobs": true})).generation;
     let plan = Arc::new(Plan::new(&generation, &Framing::default()));
     for said in ["Grüße 😀 und E, EN", "é😀END und mehr", ""] {

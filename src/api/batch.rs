@@ -95,23 +95,40 @@ fn check_line(value: &Value) -> Result<&Value, ApiError> {
     fields.need("body")
 }
 
-/// The error for a `custom_id` that an earlier line has taken.
-pub fn duplicate(line: usize, custom_id: &str, first: usize) -> BatchError {
+/// The error for a request whose `custom_id` an earlier line has taken.
+pub fn duplicate(line: usize, request: &BatchRequest, first: usize) -> BatchError {
+    let custom_id = &request.custom_id;
     let message =
         format!("The custom_id '{custom_id}' is taken by line {first}; it must be unique in the file.");
     let error = ApiError::invalid("/custom_id", message).with_code("duplicate_custom_id");
-    BatchError { line, custom_id: Some(custom_id.to_owned()), endpoint: None, error }
+    BatchError { line, custom_id: Some(custom_id.clone()), endpoint: Some(request.endpoint.clone()), error }
 }
 
-/// The output line of a served request; `body` is the reply of its API.
-pub fn output_line(custom_id: &str, body: Value) -> Value {
-    envelope(Some(custom_id), custom_id, 200, body)
+/// The output line of a served request; `body` is the reply of its API. Identifiers are derived from `job` and the
+/// `custom_id`: `job` tells a file's lines from those of others, and may be empty.
+pub fn output_line(job: &str, custom_id: &str, body: Value) -> Value {
+    envelope(Some(custom_id), &line_key(job, custom_id), 200, body)
+}
+
+/// What the identifiers of a line's reply are derived from.
+pub fn line_key(job: &str, custom_id: &str) -> String {
+    if job.is_empty() { custom_id.to_owned() } else { format!("{job}:{custom_id}") }
+}
+
+impl BatchRequest {
+    /// An error about the request's body as one about its line.
+    pub fn in_body(&self, line: usize, error: ApiError) -> BatchError {
+        let error = ApiError { pointer: format!("/body{}", error.pointer), ..error };
+        let custom_id = Some(self.custom_id.clone());
+        BatchError { line, custom_id, endpoint: Some(self.endpoint.clone()), error }
+    }
 }
 
 impl BatchError {
-    /// The line for the error file.
-    pub fn to_json(&self) -> Value {
+    /// The line for the error file; of `job`, see [`output_line`].
+    pub fn to_json(&self, job: &str) -> Value {
         let key = format!("{}:{}", self.line, self.custom_id.as_deref().unwrap_or(""));
+        let key = line_key(job, &key);
         let body = self.endpoint.as_ref().map_or_else(|| self.error.body(), |at| at.error(&self.error));
         let mut out = envelope(self.custom_id.as_deref(), &key, self.error.status, body);
         out["line"] = json!(self.line);

@@ -45,10 +45,10 @@ impl Endpoint {
             ["responses"] | ["openai", "v1", "responses"] => Some(Endpoint::Responses { profile: &AZURE }),
             ["openai", "responses"] if versioned => Some(Endpoint::Responses { profile: &AZURE }),
             ["openai", "deployments", name, "chat", "completions"] if versioned && !name.is_empty() => {
-                chat(&AZURE, Some(name.to_owned()))
+                chat(&AZURE, Some(decoded(name)))
             }
             ["v3", "chat-completions", model] if !model.is_empty() => {
-                Some(Endpoint::Clova { model: model.to_owned() })
+                Some(Endpoint::Clova { model: decoded(model) })
             }
             _ => None,
         }
@@ -66,7 +66,11 @@ impl Endpoint {
             Endpoint::Chat { profile, deployment: Some(name) } => {
                 let mut body = body.clone();
                 if let Some(body) = body.as_object_mut() {
-                    body.entry("model").or_insert_with(|| name.as_str().into());
+                    // As everywhere, null is as good as absent.
+                    let model = body.entry("model").or_insert(Value::Null);
+                    if model.is_null() {
+                        *model = name.as_str().into();
+                    }
                 }
                 ChatRequest::parse_with(&body, profile).map(Request::Chat)
             }
@@ -84,6 +88,27 @@ impl Endpoint {
             Endpoint::Clova { .. } => clova::error_body(error),
         }
     }
+}
+
+/// A segment of a path without its percent-encoding. What is none is left as it is.
+fn decoded(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let digit = |at: usize| bytes.get(at).and_then(|&b| char::from(b).to_digit(16));
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, ..) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -106,6 +131,7 @@ mod tests {
             ("/openai/v1/responses", Some(Endpoint::Responses { profile: &AZURE })),
             ("/v3/chat-completions/HCX-007", Some(Endpoint::Clova { model: "HCX-007".into() })),
             ("/v3/chat-completions/", None),
+            ("/v3/chat-completions/a%20b%2Fc%zz%4", Some(Endpoint::Clova { model: "a b/c%zz%4".into() })),
             ("/v1/embeddings", None),
             ("v1/responses", None),
         ];
@@ -123,6 +149,7 @@ mod tests {
         };
         let messages = serde_json::json!([{"role": "user", "content": "x"}]);
         assert_eq!(read(serde_json::json!({"messages": messages})), "d");
+        assert_eq!(read(serde_json::json!({"messages": messages, "model": null})), "d");
         assert_eq!(read(serde_json::json!({"messages": messages, "model": "m"})), "m");
     }
 }

@@ -13,6 +13,8 @@
 pub mod batch;
 mod endpoint;
 mod request;
+mod stream;
 
 pub use endpoint::Endpoint;
 pub use request::Request;
+pub use stream::Stream;

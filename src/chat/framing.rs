@@ -57,7 +57,8 @@ impl Framing {
     /// What a model is told: the functions it may call and how; and how to refuse. Empty if there is nothing to
     /// tell.
     pub fn instructions(&self, generation: &Generation) -> String {
-        let callable: Vec<&Tool> = generation.callable().into_iter().map(|k| &generation.tools[k]).collect();
+        let callable = generation.callable().into_iter().filter_map(|k| generation.tools.get(k));
+        let callable: Vec<&Tool> = callable.collect();
         let mut out = String::new();
         if !callable.is_empty() {
             out += match generation.tool_choice {

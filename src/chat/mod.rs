@@ -31,6 +31,6 @@ pub use generation::{Format, Generation, Tool, ToolChoice};
 pub use identifier::{derived_seed, identifier};
 pub use message::{Call, Message, Role};
 pub use output::{Delta, Output};
-pub use plan::{Plan, Source};
+pub use plan::{Compiled, Plan, Source};
 pub use reply::{Choice, FinishReason, Logprobs, Reply, TokenLogprob, Usage};
 pub use transcript::{Piece, Transcript};

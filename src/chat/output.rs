@@ -30,6 +30,8 @@ pub struct Output {
     calls: bool,
     /// Log-probabilities not passed on yet, each with where in the text its token begins and whether that is a refusal.
     waiting: Option<Vec<(usize, bool, TokenLogprob)>>,
+    /// Those of tokens of which it is not decided yet whether they are text.
+    undecided: Vec<TokenLogprob>,
 }
 
 impl Output {
@@ -41,6 +43,7 @@ impl Output {
             named: matches!(generation.tool_choice, ToolChoice::Named(_)),
             calls: false,
             waiting: generation.sampling.logprobs.then(Vec::new),
+            undecided: Vec::new(),
         }
     }
 
@@ -55,17 +58,14 @@ impl Output {
         self.tokens += 1;
         let is_stop = vocab.is_stop(step.token);
         let mut pieces = Vec::new();
+        let before = self.transcript.progress().0;
         if !is_stop {
-            let before = self.transcript.progress().0;
             let token = bytes(step.token);
             pieces = self.transcript.push(&token);
-            let is_text = self.transcript.progress().0 > before;
-            if let (Some(waiting), Some(refusal), true) =
-                (&mut self.waiting, self.transcript.is_refusal(), is_text)
-            {
+            if self.waiting.is_some() {
                 let top = step.top.iter().map(|&(id, logprob)| (bytes(id), logprob)).collect();
                 let logprob = step.logprob.unwrap_or(f32::NEG_INFINITY);
-                waiting.push((before, refusal, TokenLogprob { bytes: token, logprob, top }));
+                self.undecided.push(TokenLogprob { bytes: token, logprob, top });
             }
         }
         let ended = step.finish.is_some() || self.transcript.has_stopped();
@@ -75,6 +75,7 @@ impl Output {
         if ended {
             pieces.extend(self.transcript.end());
         }
+        self.decide(before);
         self.calls |= pieces.iter().any(|piece| matches!(piece, Piece::Call(_)));
         let reason = if cut_off {
             FinishReason::Length
@@ -85,6 +86,28 @@ impl Output {
         };
         let finish = ended.then_some(reason);
         Delta { pieces, logprobs: self.passed_on(), finish }
+    }
+
+    /// Tells the undecided tokens that are text from those that are not, if that is known now. The text had `before`
+    /// bytes before this step; what was added to it is the end of these tokens.
+    fn decide(&mut self, before: usize) {
+        if self.transcript.is_undecided() {
+            return;
+        }
+        let undecided = std::mem::take(&mut self.undecided);
+        let (Some(waiting), Some(refusal)) = (&mut self.waiting, self.transcript.is_refusal()) else {
+            return;
+        };
+        let bytes: usize = undecided.iter().map(|token| token.bytes.len()).sum();
+        let not_text = bytes.saturating_sub(self.transcript.progress().0 - before);
+        let mut at = 0;
+        for token in undecided {
+            let begins = at;
+            at += token.bytes.len();
+            if at > not_text {
+                waiting.push((before + begins.saturating_sub(not_text), refusal, token));
+            }
+        }
     }
 
     /// The log-probabilities of tokens of which some text was passed on.

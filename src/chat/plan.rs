@@ -32,6 +32,9 @@ pub enum Source {
     Request,
 }
 
+/// A compiled plan: `None` for free text. An error comes with the schema that is at fault.
+pub type Compiled = std::result::Result<Option<Arc<Grammar>>, (Source, Error)>;
+
 /// The ways a reply can go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -94,16 +97,43 @@ impl Plan {
         }
     }
 
-    /// Compiles what constrains the reply; `None` for free text.
+    /// Whether anything constrains the reply.
+    pub fn is_constrained(&self) -> bool {
+        self.envelope.is_some()
+    }
+
+    /// The schema that is all of the reply, if the reply is nothing but a value.
+    fn bare_schema(&self) -> Option<&Value> {
+        match &self.envelope.as_ref()?.ways[..] {
+            [Way { opening, body: Body::Value(schema), closing, again: false }]
+                if opening.is_empty() && closing.is_empty() =>
+            {
+                Some(schema)
+            }
+            _ => None,
+        }
+    }
+
+    /// What [`Plan::compile`] gives, if nothing has to be compiled for it: what the compiler remembers. Refusals of
+    /// several schemas together are not looked up.
+    pub fn cached(&self, compiler: &Compiler) -> Option<Compiled> {
+        let Some(envelope) = &self.envelope else { return Some(Ok(None)) };
+        match self.bare_schema() {
+            Some(schema) => {
+                let compiled = compiler.cached(schema)?;
+                Some(compiled.map(Some).map_err(|e| (Source::Format, e)))
+            }
+            None => compiler.cached_envelope(envelope)?.ok().map(|grammar| Ok(Some(grammar))),
+        }
+    }
+
+    /// Compiles what constrains the reply.
     ///
     /// # Errors
     /// As [`Compiler::compile`], with the schema that is at fault.
-    pub fn compile(&self, compiler: &Compiler) -> std::result::Result<Option<Arc<Grammar>>, (Source, Error)> {
+    pub fn compile(&self, compiler: &Compiler) -> Compiled {
         let Some(envelope) = &self.envelope else { return Ok(None) };
-        if let [Way { opening, body: Body::Value(schema), closing, again: false }] = &envelope.ways[..]
-            && opening.is_empty()
-            && closing.is_empty()
-        {
+        if let Some(schema) = self.bare_schema() {
             return compiler.compile(schema).map(Some).map_err(|e| (Source::Format, e));
         }
         compiler.compile_envelope(envelope).map(Some).map_err(|error| {

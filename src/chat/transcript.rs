@@ -103,6 +103,11 @@ impl Transcript {
         }
     }
 
+    /// Whether it is open which way the reply goes.
+    pub(super) fn is_undecided(&self) -> bool {
+        matches!(self.at, At::Opening { again: false })
+    }
+
     /// Whether what is read now is content or a refusal; the latter if true.
     pub(super) fn is_refusal(&self) -> Option<bool> {
         match self.at {

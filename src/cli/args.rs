@@ -24,6 +24,9 @@ pub struct Cli {
 pub enum Command {
     /// Answer every request of a batch file in the format of OpenAI's Batch API.
     Batch(BatchArgs),
+    /// Answer requests over HTTP in the formats of OpenAI, Azure and CLOVA Studio.
+    #[cfg(feature = "server")]
+    Serve(super::serve::ServeArgs),
     /// Write one text that matches a schema.
     Generate(GenerateArgs),
     /// Compile a schema and say whether it can be enforced, and at what size.
@@ -343,7 +346,7 @@ const FLEXIBLE: u32 = 32;
 const WIDEST: u32 = 16;
 
 /// A marker that begins as a JSON value does could not be told from one.
-fn parse_marker(text: &str) -> std::result::Result<String, String> {
+pub fn parse_marker(text: &str) -> std::result::Result<String, String> {
     match text.bytes().next() {
         None => Err("a marker is not empty".into()),
         Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {

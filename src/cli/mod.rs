@@ -12,12 +12,15 @@ mod documents;
 mod generate;
 mod inspect;
 mod maskbench;
+#[cfg(feature = "server")]
+mod serve;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use serde_json::Value;
+use warpgrammar::error::in_file;
 use warpgrammar::{Error, ErrorKind, Result};
 
 use self::args::{Cli, Command};
@@ -45,6 +48,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Maskbench(args) => maskbench::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&args),
     };
     match done {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
@@ -69,11 +74,6 @@ fn report(error: &Error) {
             None => eprintln!("error: {}: {}", problem.kind().as_str(), problem.message()),
         }
     }
-}
-
-/// Names the file in an error about it.
-fn in_file(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-    move |e| Error::new(ErrorKind::Io, format!("{}: {e}", path.display()))
 }
 
 fn read_text(path: &Path) -> Result<String> {

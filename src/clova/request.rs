@@ -117,6 +117,9 @@ fn refused(pointer: String, message: &str) -> ApiError {
 
 fn read_thinking(fields: &Fields<'_>) -> Read<()> {
     let Some(thinking) = fields.object("thinking")? else { return Ok(()) };
+    if let Some(key) = thinking.keys().find(|key| *key != "effort") {
+        return Err(thinking.unknown(key));
+    }
     match thinking.text("effort")? {
         None | Some("none") => Ok(()),
         Some(other) => {

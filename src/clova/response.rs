@@ -40,10 +40,9 @@ pub(super) fn usage(usage: Usage) -> Value {
 /// The body of the answer to a request that is refused: `{"status": {"code", "message"}}`.
 pub fn error_body(error: &ApiError) -> Value {
     let code = match (error.status, &error.param) {
-        (500.., _) => "50000",
-        (429, _) => "42900",
-        (_, Some(_)) => "40001",
-        (_, None) => "40000",
+        (500.., _) => "50000".into(),
+        (400, Some(_)) => "40001".into(),
+        (status, _) => format!("{status}00"),
     };
     json!({"status": {"code": code, "message": error.message}})
 }

@@ -56,6 +56,12 @@ impl Cache {
         result.clone()
     }
 
+    /// What [`Cache::get`] would give without compiling or waiting, if there is that.
+    pub fn ready(&self, key: &str) -> Option<Result<Arc<Grammar>>> {
+        let known = self.lock().entries.get(key).is_some_and(|entry| entry.cell.get().is_some());
+        known.then(|| self.cell(key)).and_then(|cell| cell.get().cloned())
+    }
+
     fn cell(&self, key: &str) -> Cell {
         let mut inner = self.lock();
         let inner = &mut *inner;

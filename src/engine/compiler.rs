@@ -105,6 +105,12 @@ impl Compiler {
         self.cache.get(&key, || self.finish(&schema::lower(schema, &self.options.schema)?.ir))
     }
 
+    /// What [`Compiler::compile`] gives, if it is in the cache: nothing is compiled or waited for.
+    pub fn cached(&self, schema: &Value) -> Option<Result<Arc<Grammar>>> {
+        schema::check_size(schema, &self.options.schema.limits).ok()?;
+        self.cache.ready(&schema.to_string())
+    }
+
     /// Compiles a schema given as JSON text.
     ///
     /// # Errors
@@ -129,6 +135,23 @@ impl Compiler {
     /// As [`Compiler::compile`], of the first schema with a problem; [`ErrorKind::InvalidParameter`] if the ways
     /// cannot be told apart.
     pub fn compile_envelope(&self, envelope: &Envelope<Value>) -> Result<Arc<Grammar>> {
+        let key = self.envelope_key(envelope)?;
+        self.cache.get(&key, || {
+            let schemas: Vec<&Value> = envelope.values().collect();
+            let (lowered, nodes) = schema::lower_all(&schemas, &self.options.schema)?;
+            let mut nodes = nodes.into_iter();
+            let envelope = envelope.map(|_| nodes.next().expect("a node for each schema"));
+            self.pack(automaton::build_in(&lowered.ir, &envelope, &self.automaton)?)
+        })
+    }
+
+    /// What [`Compiler::compile_envelope`] gives, if it is in the cache.
+    pub fn cached_envelope(&self, envelope: &Envelope<Value>) -> Option<Result<Arc<Grammar>>> {
+        self.cache.ready(&self.envelope_key(envelope).ok()?)
+    }
+
+    /// What an envelope's grammar is remembered by.
+    fn envelope_key(&self, envelope: &Envelope<Value>) -> Result<String> {
         for schema in envelope.values() {
             schema::check_size(schema, &self.options.schema.limits)?;
         }
@@ -142,13 +165,7 @@ impl Compiler {
             key += &json!([way.opening, schema, way.closing, way.again]).to_string();
         }
         key += &json!(envelope.between).to_string();
-        self.cache.get(&key, || {
-            let schemas: Vec<&Value> = envelope.values().collect();
-            let (lowered, nodes) = schema::lower_all(&schemas, &self.options.schema)?;
-            let mut nodes = nodes.into_iter();
-            let envelope = envelope.map(|_| nodes.next().expect("a node for each schema"));
-            self.pack(automaton::build_in(&lowered.ir, &envelope, &self.automaton)?)
-        })
+        Ok(key)
     }
 
     /// JSON mode: any object.

@@ -57,3 +57,29 @@ pub trait LogitsSource {
     /// Forgets the sequence; its id may be given out again.
     fn finish(&mut self, seq: SeqId);
 }
+
+impl<S: LogitsSource + ?Sized> LogitsSource for Box<S> {
+    fn width(&self) -> usize {
+        (**self).width()
+    }
+
+    fn start(&mut self, prompt: &[u32]) -> Result<SeqId> {
+        (**self).start(prompt)
+    }
+
+    fn expect(&mut self, seq: SeqId, openings: &[&[u8]]) {
+        (**self).expect(seq, openings);
+    }
+
+    fn logits(&mut self, seqs: &[SeqId], out: &mut [f32]) -> Result<()> {
+        (**self).logits(seqs, out)
+    }
+
+    fn accept(&mut self, seq: SeqId, token: u32) {
+        (**self).accept(seq, token);
+    }
+
+    fn finish(&mut self, seq: SeqId) {
+        (**self).finish(seq);
+    }
+}

@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind};
 /// says where in the request body the problem is; it also opens the `Display` form, which is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// HTTP status: 400 for a request that cannot be served as it stands, 500 for a failure on this side.
+    /// HTTP status: 400 for a request that cannot be served as it stands, 500 for a failure on this side; a server has
+    /// others besides.
     pub status: u16,
     /// Cause and way out.
     pub message: String,
@@ -39,12 +40,21 @@ impl ApiError {
 
     /// A failure that the request is not to blame for.
     pub fn server(message: impl Into<String>) -> Self {
-        ApiError { status: 500, message: message.into(), param: None, code: None, pointer: String::new() }
+        Self::of_status(500, message)
+    }
+
+    /// An error of no parameter, with an HTTP status.
+    pub fn of_status(status: u16, message: impl Into<String>) -> Self {
+        ApiError { status, message: message.into(), param: None, code: None, pointer: String::new() }
     }
 
     /// `{"error": {"message", "type", "param", "code"}}`.
     pub fn body(&self) -> Value {
-        let kind = if self.status < 500 { "invalid_request_error" } else { "server_error" };
+        let kind = match self.status {
+            429 => "rate_limit_error",
+            ..500 => "invalid_request_error",
+            _ => "server_error",
+        };
         json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}})
     }
 }

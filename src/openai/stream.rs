@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::error::ApiError;
 use super::request::{ChatRequest, StreamOptions};
 use super::response::{call_id, completion_id, logprobs, usage};
 use crate::chat::{Delta, Event, EventData, Logprobs, Piece, Usage};
@@ -12,6 +13,7 @@ use crate::chat::{Delta, Event, EventData, Logprobs, Piece, Usage};
 /// begin    {role, content: ""}                                  for each choice
 /// push     {content} | {refusal} | {tool_calls: [{index, …}]}    and the finish reason in a chunk of its own
 /// end      usage, if it was asked for; then [DONE]
+/// fail     the error object
 /// ```
 #[derive(Debug)]
 pub struct ChatStream {
@@ -94,6 +96,11 @@ impl ChatStream {
         }
         events.push(Event { id: None, name: None, data: EventData::Done });
         events
+    }
+
+    /// The event of a failure after the stream has begun: the error object in the place of a chunk, and no `[DONE]`.
+    pub fn fail(&self, error: &ApiError) -> Vec<Event> {
+        vec![Event::data(error.body())]
     }
 
     fn chunk(&self, index: usize, delta: Value, of: Option<Logprobs>, finish: Option<&str>) -> Event {

@@ -1,32 +1,29 @@
 //! `warpgrammar batch`: every request of a file answered, into another file.
 
-mod journal;
 mod preparation;
-mod reply;
-mod scheduler;
-mod settled;
 mod summary;
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use warpgrammar::chat::Framing;
-use warpgrammar::engine::{Engine, EngineOptions};
+use warpgrammar::api::batch::{BatchError, output_line};
+use warpgrammar::batch::{Journal, Settled};
+use warpgrammar::chat::{FinishReason, Framing};
+use warpgrammar::decode::{Decoding, Ended, Scheduler, SchedulerOptions};
+use warpgrammar::engine::EngineOptions;
+use warpgrammar::error::in_file;
 use warpgrammar::model::CopyModel;
 use warpgrammar::{Error, ErrorKind, Result};
 
-use self::journal::Journal;
-use self::preparation::Preparation;
-use self::scheduler::{Outcome, Scheduler};
-use self::settled::Settled;
+use self::preparation::{Job, Line, Preparation};
 use self::summary::Summary;
+use super::Verdict;
 use super::args::BatchArgs;
-use super::{Verdict, in_file};
 
 /// Runs a batch. Lines that cannot be served go to the error file; they do not fail the job.
 pub fn run(args: &BatchArgs) -> Result<Verdict> {
@@ -41,29 +38,35 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
     let slots = usize::from(args.slots);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or(cores, usize::from);
-    let mut engine =
-        Engine::new(vocab.clone(), EngineOptions { slots, backend: args.backend.into(), threads })?;
-    let mut scheduler = Scheduler {
-        engine: &mut engine,
-        source: &mut CopyModel::new(vocab.clone()),
-        max_tokens: args.max_tokens,
-        fingerprint: &format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), args.backend.as_str()),
-    };
+    let engine = EngineOptions { slots, backend: args.backend.into(), threads };
+    let options = SchedulerOptions { engine, max_tokens: args.max_tokens };
+    let mut scheduler = Scheduler::new(vocab.clone(), options, CopyModel::new(vocab.clone()))?;
+    let fingerprint = format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), args.backend.as_str());
 
     let bar = progress(&args.input)?;
     let mut summary = Summary::default();
-    let sink = |outcome: Outcome| {
+    let mut refused = |error: &BatchError| {
         bar.inc(1);
+        summary.failed += 1;
+        bar.suspend(|| eprintln!("line {}: {}", error.line, error.error));
+        errors.append(&error.to_json(""))
+    };
+    let sink = |outcome: Outcome| {
+        let Ended { reader: line, outcome } = match outcome {
+            Outcome::Refused(error) => return refused(&error),
+            Outcome::Ended(ended) => *ended,
+        };
         match outcome {
-            Ok(answered) => {
+            Err(error) => refused(&line.request.in_body(line.number, error)),
+            Ok(usage) => {
+                bar.inc(1);
                 summary.answered += 1;
-                summary.cut_off += usize::from(answered.cut_off);
-                output.append(&answered.line)
-            }
-            Err(error) => {
-                summary.failed += 1;
-                bar.suspend(|| eprintln!("line {}: {}", error.line, error.error));
-                errors.append(&error.to_json())
+                let Line { request, answer, .. } = line;
+                let seed = request.request.generation().sampling.seed;
+                let reply = answer.finish(request.custom_id.clone(), usage, seed, &fingerprint);
+                let cut_off = reply.choices.iter().any(|c| c.finish == Some(FinishReason::Length));
+                summary.cut_off += usize::from(cut_off);
+                output.append(&output_line("", &request.custom_id, request.request.reply(&reply)))
             }
         }
     };
@@ -74,7 +77,7 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
         // `jobs` moves into the thread, so that the channel closes when the input ends, and `ready` is
         // dropped before the thread is waited for, so that a failure here ends it too.
         let preparing = scope.spawn(move || preparation.run(input, &jobs));
-        let decoded = scheduler.run(&ready, sink);
+        let decoded = decode(&mut scheduler, &ready, sink);
         drop(ready);
         (preparing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), decoded)
     });
@@ -94,6 +97,44 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
         println!("{}", summary.to_json());
     }
     Ok(Verdict::Yes)
+}
+
+/// What becomes of a line.
+enum Outcome {
+    /// It could not be prepared.
+    Refused(Box<BatchError>),
+    /// It was decoded, or failed on the way.
+    Ended(Box<Ended<Line>>),
+}
+
+/// Decodes until the jobs end; `sink` gets every outcome as soon as it is there.
+fn decode(
+    scheduler: &mut Scheduler<CopyModel, Line>,
+    jobs: &Receiver<Job>,
+    mut sink: impl FnMut(Outcome) -> Result<()>,
+) -> Result<Decoding> {
+    loop {
+        while scheduler.has_room() {
+            match next_job(jobs, scheduler.is_idle()) {
+                None => break,
+                Some(Ok((prepared, line))) => scheduler.submit(prepared, line),
+                Some(Err(error)) => sink(Outcome::Refused(error))?,
+            }
+        }
+        if scheduler.is_idle() {
+            return Ok(scheduler.decoding());
+        }
+        scheduler.step()?.into_iter().try_for_each(|ended| sink(Outcome::Ended(Box::new(ended))))?;
+    }
+}
+
+/// The next job, if there is one yet, or, if told to `wait`, if there is one at all.
+fn next_job(jobs: &Receiver<Job>, wait: bool) -> Option<Job> {
+    match jobs.try_recv() {
+        Ok(job) => Some(job),
+        Err(TryRecvError::Empty) if wait => jobs.recv().ok(),
+        Err(_) => None,
+    }
 }
 
 /// The output, the error file, and what an earlier run has left in them if it is to be gone on with.

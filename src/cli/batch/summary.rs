@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use warpgrammar::decode::Decoding;
+
 use super::preparation::Progress;
-use super::scheduler::Decoding;
 use crate::cli::maskbench::spread::Spread;
 
 /// What a batch did and how long it took.

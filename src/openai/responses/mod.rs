@@ -9,7 +9,8 @@
 //! | `temperature` 0–2, `top_p` 0–1, `max_output_tokens` | honoured |
 //! | `top_logprobs` 0–20 with `include: ["message.output_text.logprobs"]` | honoured |
 //! | `stream` | read; who does not stream refuses it |
-//! | `user`, `metadata`, `store`, `service_tier`, `safety_identifier`, `prompt_cache_key`, `truncation`, `text.verbosity` | no effect; nothing is stored |
+//! | `user`, `metadata`, `store`, `service_tier`, `safety_identifier`, `prompt_cache_key`, `text.verbosity` | no effect; nothing is stored |
+//! | `truncation` auto, disabled | no effect: nothing is truncated |
 //! | `previous_response_id`, `conversation`, `background`, `reasoning`, tools that are no functions, anything else | refused |
 //!
 //! A function of which `strict` is not said is strict if its schema is within the vendor's subset. A reply that its limit of

@@ -17,7 +17,7 @@ const LOGPROBS: &str = "message.output_text.logprobs";
 
 /// Parameters that are read and change nothing here.
 const WITHOUT_EFFECT: &[&str] =
-    &["user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "truncation"];
+    &["user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"];
 
 /// Everything else that is understood.
 const UNDERSTOOD: &[&str] = &[
@@ -34,6 +34,7 @@ const UNDERSTOOD: &[&str] = &[
     "top_logprobs",
     "include",
     "stream",
+    "truncation",
 ];
 
 /// The body of a Responses request.
@@ -58,6 +59,7 @@ pub(super) struct Echo {
     pub tool_choice: Value,
     pub metadata: Value,
     pub user: Value,
+    pub truncation: &'static str,
     pub temperature: f64,
     pub top_p: f64,
 }
@@ -111,6 +113,7 @@ impl ResponsesRequest {
             tool_choice: member(body, "/tool_choice", "auto".into()),
             metadata: member(body, "/metadata", serde_json::json!({})),
             user: member(body, "/user", Value::Null),
+            truncation: read_truncation(&fields)?,
             temperature,
             top_p,
         };
@@ -170,6 +173,18 @@ fn read_include(fields: &Fields<'_>) -> Read<bool> {
 }
 
 /// `instructions` and `input` as messages.
+/// Nothing is ever truncated, so both ways are the same.
+fn read_truncation(fields: &Fields<'_>) -> Read<&'static str> {
+    match fields.text("truncation")? {
+        None | Some("disabled") => Ok("disabled"),
+        Some("auto") => Ok("auto"),
+        Some(other) => {
+            let message = format!("Unsupported 'truncation' '{other}'; use auto or disabled.");
+            Err(ApiError::invalid("/truncation", message).with_code("invalid_value"))
+        }
+    }
+}
+
 fn read_input(fields: &Fields<'_>) -> Read<Vec<Message>> {
     let mut messages = Vec::new();
     if let Some(text) = fields.text("instructions")? {

@@ -47,7 +47,7 @@ impl ResponsesRequest {
             "tools": self.tools(),
             "top_logprobs": self.generation.sampling.top_logprobs,
             "top_p": echo.top_p,
-            "truncation": "disabled",
+            "truncation": echo.truncation,
             "usage": null,
             "user": echo.user,
         })

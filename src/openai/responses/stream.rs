@@ -73,6 +73,10 @@ impl ResponsesStream {
             }
             events.extend(self.delta(piece, std::mem::take(&mut logprobs)));
         }
+        if self.open == Some(Item::Text) && !logprobs.is_empty() {
+            // Tokens that complete no character.
+            events.extend(self.delta(&Piece::Content(String::new()), logprobs));
+        }
         self.choice.add(Delta { pieces: Vec::new(), ..delta });
         if let Some(finish) = self.choice.finish {
             self.close(status(Some(finish)), &mut events);

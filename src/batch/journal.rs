@@ -10,10 +10,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, ErrorKind, Result, in_file};
 use serde_json::Value;
-use warpgrammar::{Error, ErrorKind, Result};
-
-use crate::cli::in_file;
 
 /// How often a journal is flushed to the disk.
 const FLUSH: Duration = Duration::from_secs(1);

@@ -315,9 +315,9 @@ fn multiples_with_many_digits() {
             vec!["2003000", "2003000000"],
         ),
         (
-            integer(json!({"oneOf": [{"multipleOf": 2}, {"const": 4}, {"multipleOf": 7919}]})),
-            vec!["6", "7919"],
-            vec!["4", "15838", "15838000"],
+            integer(json!({"oneOf": [{"multipleOf": 2}, {"const": 4}, {"multipleOf": 613}]})),
+            vec!["6", "613"],
+            vec!["4", "1226", "1226000"],
         ),
         (
             json!({"oneOf": [{"multipleOf": 2003}, {"const": 2_003_000_000}]}),

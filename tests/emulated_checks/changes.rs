@@ -81,7 +81,7 @@ pub const CHANGES: &[Change] = &[
     change(
         "automaton.cuh",
         "a frame is entered in a form too deep for what is left",
-        "if («v.depth > g.max_depth - outer») continue;",
+        "if («section_at<VariantTerms>(g, g.terms)[v.terms].depth > g.max_depth - outer») continue;",
         "false",
     ),
     change(

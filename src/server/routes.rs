@@ -16,6 +16,7 @@ use super::app::App;
 use super::generate::generate;
 use super::id::Id;
 use super::refusal::{defect, json as json_reply, no_such_path, refuse, wrong_method};
+use super::upload::FORM_BYTES;
 use super::{batch_routes, file_routes};
 use crate::api::Endpoint;
 use crate::chat::identifier;
@@ -23,12 +24,17 @@ use crate::openai::ApiError;
 
 /// All that is served.
 pub fn router(app: Arc<App>) -> Router {
+    // What a form has besides its file is kept in memory until the file is found.
+    let form = usize::try_from(app.limits.file_bytes + FORM_BYTES).unwrap_or(usize::MAX);
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
-        .route("/v1/files", get(file_routes::list).post(file_routes::create))
+        .route(
+            "/v1/files",
+            get(file_routes::list).post(file_routes::create).layer(DefaultBodyLimit::max(form)),
+        )
         .route("/v1/files/{id}", get(file_routes::retrieve).delete(file_routes::delete))
         .route("/v1/files/{id}/content", get(file_routes::content))
         .route("/v1/batches", get(batch_routes::list).post(batch_routes::create))

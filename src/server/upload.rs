@@ -15,7 +15,7 @@ use crate::openai::ApiError;
 /// The longest field of a form that is no file, in bytes.
 const FIELD_BYTES: usize = 1024;
 /// How much longer a form may be than its file, in bytes.
-const FORM_BYTES: u64 = 64 << 10;
+pub const FORM_BYTES: u64 = 64 << 10;
 
 /// The body, of `limit` bytes at most.
 ///

@@ -8,6 +8,8 @@ use crate::model::Tokens;
 
 /// Words of the prompt that are looked at, counted from its end.
 const WORDS: usize = 400;
+/// Bytes of a word beyond which it is passed over.
+const LONGEST_WORD: usize = 256;
 /// Words in a span.
 const LONGEST: usize = 24;
 /// Words before a span that count as its context.
@@ -152,8 +154,14 @@ pub(super) fn spans_of(vocab: &dyn Tokens, prompt: &str) -> Vec<Span> {
 fn spans_of_line(vocab: &dyn Tokens, line: &str, words: &[Word<'_>], recency: f32, spans: &mut Vec<Span>) {
     let stems: Vec<u32> = words.iter().map(|w| stem(w.text)).collect();
     let mut label: &[u32] = &[];
-    let (mut clause, mut sentence) = (0, 0);
-    for (k, word) in words.iter().enumerate() {
+    // Of a line that is longer than all that is looked at, its end.
+    let from = words.len().saturating_sub(WORDS);
+    let (mut clause, mut sentence) = (from, from);
+    for (k, word) in words.iter().enumerate().skip(from) {
+        if word.text.len() > LONGEST_WORD {
+            (clause, sentence) = (k + 1, k + 1);
+            continue;
+        }
         // What is labelled is found by its label, wherever it stands.
         let recency = if label.is_empty() { recency } else { 0.0 };
         let mut add = |kind, last: usize, price: f32, tail: usize| {

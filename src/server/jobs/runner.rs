@@ -196,6 +196,10 @@ impl Runner {
                     },
                 };
                 if let Some(error) = refused {
+                    // That nothing is decoded any more is no answer to a line: it is answered after a restart.
+                    if !self.worker.is_alive() {
+                        return Err(Error::new(ErrorKind::Internal, "decoding has stopped"));
+                    }
                     self.refused(batch, results, &error.to_json(&batch.id))?;
                 }
             }

@@ -180,10 +180,8 @@ impl Assembler<'_, '_, '_> {
         let mut ranges: Vec<(u8, u8, Action)> = Vec::with_capacity(state.edges.len());
         for &(lo, hi, edge) in &state.edges {
             let action = self.action(id, raw, edge, region);
-            match ranges.last_mut() {
-                _ if action == Action::Dead => {}
-                Some((_, end, same)) if *same == action && *end as u16 + 1 == lo as u16 => *end = hi,
-                _ => ranges.push((lo, hi, action)),
+            if action != Action::Dead {
+                push_range(&mut ranges, (lo, hi), action);
             }
         }
         let default = self.action(id, raw, state.default, region);

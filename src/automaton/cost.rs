@@ -220,8 +220,8 @@ fn at_count(trim: &Trim, costs: &Costs, s: RawId, region: usize, count: u32) -> 
     amount.plus(missing.saturating_mul(base), missing.saturating_mul(spaces))
 }
 
-/// The cheapest way on from a state by some of its edges that needs no more depth than necessary, and the state it ticks into, if it does. Where
-/// names are all that is ahead and any of them may be taken, the dearest.
+/// The cheapest way on from a state by some of its edges that needs no more depth than necessary, and the state it ticks
+/// into, if it does. Where names are all that is ahead and any of them may be taken, the dearest.
 fn cheapest(
     t: &Trimmer<'_, '_>,
     trim: &Trim,
@@ -348,7 +348,7 @@ fn beginning(t: &Trimmer<'_, '_>, inside: &Trim, costs: &Costs, start: RawId, (l
             && (from..=to).any(|b| t.x.options.spellable[b as usize])
         {
             // A frame begins at count 0, and this byte may be counted.
-            let region = usize::from(tick && inside.regions[0].1 == 1);
+            let region = if tick { *inside.after_tick(0).start() } else { 0 };
             let amount = at_count(inside, costs, next, region, u32::from(tick)).plus(1, 0);
             if amount.base < best.base {
                 best = amount;

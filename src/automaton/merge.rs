@@ -100,10 +100,7 @@ fn merge(frame: &mut RawFrame, ranges: &[(u8, u8)]) -> Option<Vec<RawId>> {
                 Edge::Stay { to, tick, space } => Edge::Stay { to: renamed[to as usize], tick, space },
                 other => other,
             };
-            match edges.last_mut() {
-                Some((_, end, last)) if *last == edge && u16::from(*end) + 1 == u16::from(lo) => *end = hi,
-                _ => edges.push((lo, hi, edge)),
-            }
+            push_range(&mut edges, (lo, hi), edge);
         }
         state.edges = edges;
         state.default = settled(state.default);

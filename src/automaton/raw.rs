@@ -196,6 +196,14 @@ pub(crate) enum Edge {
     Leave { exit: u32, read: bool },
 }
 
+/// Adds what bytes do to a list in ascending order, to its last entry if that says the same of the bytes before.
+pub(crate) fn push_range<E: PartialEq>(list: &mut Vec<(u8, u8, E)>, (lo, hi): (u8, u8), does: E) {
+    match list.last_mut() {
+        Some((_, end, last)) if *last == does && u16::from(*end) + 1 == u16::from(lo) => *end = hi,
+        _ => list.push((lo, hi, does)),
+    }
+}
+
 /// The verdicts at the end of a frame, by count.
 #[derive(Clone, Debug)]
 pub(crate) struct Exit {

@@ -50,7 +50,7 @@ impl Explorer<'_> {
 
     /// The automata that leave digits uncounted, for the assertions of a formula that have one and are worth it; by assertion, and
     /// whether it holds. Where there is any the frame counts, whatever automata the others have.
-    fn uncounted(&mut self, f: Formula) -> Result<FxHashMap<(u32, bool), u32>> {
+    fn uncounted(&mut self, f: Formula) -> FxHashMap<(u32, bool), u32> {
         let mut leaves: Vec<(u32, bool)> = Vec::new();
         self.formulas.atoms(f, &mut |atom| {
             if let Atom::Leaf { node, holds } = atom
@@ -63,7 +63,7 @@ impl Explorer<'_> {
         let mut made = FxHashMap::default();
         let spec = |i: u32| &self.ir.numbers[i as usize].0;
         if !leaves.iter().all(|&(i, _)| pattern::is_short(spec(i))) {
-            return Ok(made);
+            return made;
         }
         // Between two bounds there are few digits, and often few multiples.
         let open = |s: &NumberSpec| s.minimum.is_none() || s.maximum.is_none();
@@ -71,29 +71,28 @@ impl Explorer<'_> {
         let divisors = leaves.iter().filter_map(|&(i, _)| pattern::whole_divisor(spec(i)));
         let together = divisors.fold(1u64, |all, m| all.saturating_mul(m / gcd(all, m)));
         if together <= MOST_REMAINDERS {
-            return Ok(made);
+            return made;
         }
         for (i, holds) in leaves {
-            let known = self.uncounted.get(&(i, holds)).copied();
-            let dfa = match known {
-                Some(dfa) => dfa,
-                None => {
-                    let spec = &self.ir.numbers[i as usize].0;
-                    let dfa = if holds {
-                        pattern::number_with(spec, Digits::Counted)
-                    } else {
-                        pattern::number_outside(spec, Digits::Counted)
-                    };
-                    // Too large: it stays as it is.
-                    let Ok(dfa) = dfa else { continue };
-                    self.numbers.push(Arc::new(dfa));
-                    self.numbers.len() as u32 - 1
-                }
+            if let Some(&known) = self.uncounted.get(&(i, holds)) {
+                made.insert((i, holds), known);
+                continue;
+            }
+            let spec = &self.ir.numbers[i as usize].0;
+            let dfa = if holds {
+                pattern::shared_number(spec, Digits::Counted)
+            } else {
+                pattern::number_outside(spec, Digits::Counted).map(Arc::new)
             };
-            self.uncounted.insert((i, holds), dfa);
-            made.insert((i, holds), dfa);
+            // One that is too large stays as it is.
+            if let Ok(dfa) = dfa {
+                let next = self.numbers.len() as u32;
+                self.numbers.push(dfa);
+                self.uncounted.insert((i, holds), next);
+                made.insert((i, holds), next);
+            }
         }
-        Ok(made)
+        made
     }
 
     /// What remains of a formula over leaves once the value's kind is known.
@@ -104,7 +103,7 @@ impl Explorer<'_> {
         if let Some(&done) = self.restricted.get(&(f, kind)) {
             return Ok(done);
         }
-        let uncounted = if kind == Kind::Number { self.uncounted(f)? } else { FxHashMap::default() };
+        let uncounted = if kind == Kind::Number { self.uncounted(f) } else { FxHashMap::default() };
         self.complete(f, kind, &uncounted)?;
         let (ir, strings, numbers, complements) = (self.ir, &self.strings, &self.numbers, &self.complements);
         let types = match kind {

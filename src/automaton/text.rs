@@ -137,10 +137,7 @@ impl Explorer<'_> {
             let Some(to) = to else { continue };
             let tick = string && boundary || counted && lo.is_ascii_digit();
             let edge = Edge::Stay { to, tick, space: false };
-            match out.edges.last_mut() {
-                Some((_, end, last)) if *last == edge && *end as u16 + 1 == lo as u16 => *end = hi,
-                _ => out.edges.push((lo, hi, edge)),
-            }
+            push_range(&mut out.edges, (lo, hi), edge);
         }
         let ended: Vec<Formula> = verdicts.iter().map(|&f| self.ended(f)).collect();
         let whole = any.accepting[any_state as usize] || !string && ended.contains(&ALWAYS);

@@ -42,7 +42,7 @@ fn of_any_length(spec: &NumberSpec, own: &Arc<ByteDfa>) -> Option<Arc<ByteDfa>> 
         return pattern::is_short(spec).then(|| own.clone());
     }
     let countable = pattern::is_countable(spec);
-    countable.then(|| pattern::number_with(spec, Digits::Counted).ok()).flatten().map(Arc::new)
+    countable.then(|| pattern::shared_number(spec, Digits::Counted).ok()).flatten()
 }
 
 impl IrBuilder {

@@ -4,11 +4,10 @@
 //! its complement would accept numbers that satisfy it. What fails a conjunction fails one of its parts: it is
 //! less than the minimum, more than the maximum, no integer, or an integer that is no multiple.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::number::digits_of_multiples;
-use super::regex::{PatternLimits, compile_pattern};
-use super::{Bound, ByteDfa, Digits, NumberSpec, number_with, product};
+use super::{Bound, ByteDfa, Digits, NumberSpec, PatternLimits, number_with, product, shared_pattern};
 use crate::error::Result;
 
 /// The automaton of texts whose number does not satisfy `spec`: some spelling of each such number.
@@ -66,18 +65,11 @@ pub fn number_outside(spec: &NumberSpec, digits: Digits) -> Result<ByteDfa> {
 /// Numbers with a fraction other than zero, written without an exponent, and so short that no reader rounds
 /// the fraction away.
 fn fractions(digits: Digits) -> Arc<ByteDfa> {
-    static FRACTIONS: [OnceLock<Arc<ByteDfa>>; 2] = [const { OnceLock::new() }; 2];
-    let counted = digits == Digits::Counted;
-    FRACTIONS[usize::from(counted)]
-        .get_or_init(|| {
-            let pattern = if counted {
-                r"^-?(0|[1-9][0-9]*)\.[0-9]*[1-9]$"
-            } else {
-                r"^-?(0|[1-9][0-9]{0,7})\.[0-9]{0,6}[1-9]$"
-            };
-            Arc::new(compile_pattern(pattern, &PatternLimits::default()).expect("a pattern"))
-        })
-        .clone()
+    let pattern = match digits {
+        Digits::Counted => r"^-?(0|[1-9][0-9]*)\.[0-9]*[1-9]$",
+        Digits::Limited => r"^-?(0|[1-9][0-9]{0,7})\.[0-9]{0,6}[1-9]$",
+    };
+    shared_pattern(pattern, &PatternLimits::default()).expect("a pattern")
 }
 
 #[cfg(test)]

@@ -8,19 +8,20 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::{ByteDfa, NumberSpec, PatternLimits, compile_pattern, number};
+use super::{ByteDfa, Digits, NumberSpec, PatternLimits, compile_pattern, compile_uncounted, number_with};
 use crate::error::Result;
+use crate::ir::Range;
 
 /// Bytes of automata that are kept, of each kind.
 const MOST_BYTES: usize = 8 << 20;
 
-/// As [`number`](super::number()), of which the process keeps some.
+/// As [`number_with`], of which the process keeps some.
 ///
 /// # Errors
-/// As [`number`](super::number()).
-pub fn shared_number(spec: &NumberSpec) -> Result<Arc<ByteDfa>> {
-    static MADE: LazyLock<Made<NumberSpec>> = LazyLock::new(Made::new);
-    MADE.get(spec, || number(spec))
+/// As [`number_with`].
+pub fn shared_number(spec: &NumberSpec, digits: Digits) -> Result<Arc<ByteDfa>> {
+    static MADE: LazyLock<Made<(NumberSpec, Digits)>> = LazyLock::new(Made::new);
+    MADE.get(&(spec.clone(), digits), || number_with(spec, digits))
 }
 
 /// As [`compile_pattern`], of which the process keeps some.
@@ -32,31 +33,54 @@ pub fn shared_pattern(pattern: &str, limits: &PatternLimits) -> Result<Arc<ByteD
     MADE.get(&(pattern.to_owned(), limits.clone()), || compile_pattern(pattern, limits))
 }
 
-/// Automata by what they were made from. When they have become too large all are forgotten: those in use come back, and
-/// nothing has to be noted when one is used.
-struct Made<K> {
-    kept: Mutex<Kept<K>>,
+/// What a pattern of string values comes to where the frame counts characters: the automaton of
+/// [`compile_uncounted`] and the lengths that it asks for, or the whole pattern's and [`Range::ANY`].
+///
+/// # Errors
+/// As [`compile_pattern`].
+pub fn shared_uncounted(pattern: &str, limits: &PatternLimits) -> Result<(Arc<ByteDfa>, Range)> {
+    static MADE: LazyLock<Made<(String, PatternLimits), Range>> = LazyLock::new(Made::new);
+    MADE.get_with(&(pattern.to_owned(), limits.clone()), || match compile_uncounted(pattern, limits)? {
+        Some((dfa, lengths)) => Ok((Arc::new(dfa), lengths)),
+        None => Ok((shared_pattern(pattern, limits)?, Range::ANY)),
+    })
 }
 
-struct Kept<K> {
-    automata: FxHashMap<K, Arc<ByteDfa>>,
+/// Automata, with what else is known of them, by what they were made from. When they have become too large all are forgotten: those in use come back, and
+/// nothing has to be noted when one is used.
+struct Made<K, V = ()> {
+    kept: Mutex<Kept<K, V>>,
+}
+
+struct Kept<K, V> {
+    automata: FxHashMap<K, (Arc<ByteDfa>, V)>,
     bytes: usize,
 }
 
 impl<K: Clone + Eq + Hash> Made<K> {
+    fn get(&self, key: &K, make: impl FnOnce() -> Result<ByteDfa>) -> Result<Arc<ByteDfa>> {
+        Ok(self.get_with(key, || Ok((Arc::new(make()?), ())))?.0)
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Made<K, V> {
     fn new() -> Self {
         Made { kept: Mutex::new(Kept { automata: FxHashMap::default(), bytes: 0 }) }
     }
 
     /// Made outside the lock: two threads may make the same at the same time, but none waits for another's.
-    fn get(&self, key: &K, make: impl FnOnce() -> Result<ByteDfa>) -> Result<Arc<ByteDfa>> {
+    fn get_with(
+        &self,
+        key: &K,
+        make: impl FnOnce() -> Result<(Arc<ByteDfa>, V)>,
+    ) -> Result<(Arc<ByteDfa>, V)> {
         // A panic while the lock is held leaves at most an entry missing.
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().automata.get(key) {
             return Ok(known.clone());
         }
-        let made = Arc::new(make()?);
-        let bytes = 256 + made.rows.len() * size_of::<u32>() + 2 * made.len();
+        let made = make()?;
+        let bytes = 256 + made.0.rows.len() * size_of::<u32>() + 2 * made.0.len();
         let mut kept = lock();
         if kept.bytes + bytes > MOST_BYTES {
             kept.automata.clear();

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::ir::Range;
 pub use crate::pattern::PatternLimits;
-use crate::pattern::{self, ByteDfa, NumberSpec};
+use crate::pattern::{self, ByteDfa, Digits, NumberSpec};
 
 pub(super) fn pattern(source: &str, limits: &PatternLimits) -> Result<Arc<ByteDfa>> {
     pattern::shared_pattern(source, limits)
 }
 
-/// See [`pattern::compile_uncounted`].
-pub(super) fn uncounted(source: &str, limits: &PatternLimits) -> Result<Option<(ByteDfa, Range)>> {
-    pattern::compile_uncounted(source, limits)
+/// See [`pattern::shared_uncounted`].
+pub(super) fn uncounted(source: &str, limits: &PatternLimits) -> Result<(Arc<ByteDfa>, Range)> {
+    pattern::shared_uncounted(source, limits)
 }
 
 pub(super) fn format(name: &str) -> Option<Arc<ByteDfa>> {
@@ -44,5 +44,5 @@ pub(super) fn literals(texts: &[&str]) -> ByteDfa {
 }
 
 pub(super) fn number(spec: &NumberSpec) -> Result<Arc<ByteDfa>> {
-    pattern::shared_number(spec)
+    pattern::shared_number(spec, Digits::Limited)
 }

@@ -93,7 +93,7 @@ enum Built {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum LeafKey {
     Pattern(String),
-    /// What is left of a pattern where the frame counts.
+    /// A pattern of values, whose characters the frame may count.
     Uncounted(String),
     Format(String),
     Literals(Vec<String>),

@@ -1,13 +1,11 @@
 //! `minLength`, `maxLength`, `pattern` and `format`.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 use super::languages;
 use super::lowering::{LeafKey, Lowering, Types, shown};
 use crate::error::{ErrorKind, Result};
-use crate::ir::{NodeId, TypeSet};
+use crate::ir::{NodeId, Range, TypeSet};
 
 impl<'a> Lowering<'a> {
     /// Pushes what the keywords for strings assert.
@@ -24,10 +22,7 @@ impl<'a> Lowering<'a> {
                 return Err(self.invalid("pattern", "a regular expression"));
             };
             if relevant {
-                match self.uncounted(source)? {
-                    Some(counted) => all.push(counted),
-                    None => all.extend(self.pattern(source)?),
-                }
+                all.extend(self.pattern(source)?);
             }
         }
         if let Some(format) = map.get("format") {
@@ -49,34 +44,40 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// A pattern whose characters the frame of a string can count, as what is left of it and a length.
-    fn uncounted(&mut self, source: &str) -> Result<Option<NodeId>> {
-        let key = LeafKey::Uncounted(source.to_owned());
+    /// The values that match a regular expression, if it can be enforced. Characters that it counts are left to the frame.
+    fn pattern(&mut self, source: &str) -> Result<Option<NodeId>> {
+        self.pattern_leaf(LeafKey::Uncounted(source.to_owned()), "pattern", |x| {
+            let (dfa, lengths) = languages::uncounted(source, &x.options.patterns)?;
+            let text = x.ir.string(dfa);
+            if lengths == Range::ANY {
+                return Ok(text);
+            }
+            let length = x.ir.length(lengths);
+            Ok(x.ir.and(vec![text, length]))
+        })
+    }
+
+    /// The names that match a regular expression of `keyword`, if it can be enforced.
+    pub fn pattern_at(&mut self, source: &str, keyword: &str) -> Result<Option<NodeId>> {
+        self.pattern_leaf(LeafKey::Pattern(source.to_owned()), keyword, |x| {
+            Ok(x.ir.string(languages::pattern(source, &x.options.patterns)?))
+        })
+    }
+
+    fn pattern_leaf(
+        &mut self,
+        key: LeafKey,
+        keyword: &str,
+        build: impl FnOnce(&mut Self) -> Result<NodeId>,
+    ) -> Result<Option<NodeId>> {
         if let Some(&node) = self.leaves.get(&key) {
             return Ok(Some(node));
         }
-        match languages::uncounted(source, &self.options.patterns) {
-            Ok(Some((dfa, range))) => {
-                let parts = vec![self.ir.string(Arc::new(dfa)), self.ir.length(range)];
-                let node = self.ir.and(parts);
+        match build(self) {
+            Ok(node) => {
                 self.leaves.insert(key, node);
                 Ok(Some(node))
             }
-            Ok(None) => Ok(None),
-            Err(e) => Err(e.or_at(self.pointer_to("pattern"))),
-        }
-    }
-
-    fn pattern(&mut self, source: &str) -> Result<Option<NodeId>> {
-        self.pattern_at(source, "pattern")
-    }
-
-    /// The strings that match a regular expression of `keyword`, if it can be enforced.
-    pub fn pattern_at(&mut self, source: &str, keyword: &str) -> Result<Option<NodeId>> {
-        let limits = &self.options.patterns;
-        let node = self.leaf(LeafKey::Pattern(source.to_owned()), |_| languages::pattern(source, limits));
-        match node {
-            Ok(node) => Ok(Some(node)),
             Err(e) if e.kind() == ErrorKind::UnsupportedKeyword => {
                 self.unsupported(keyword, e.message().to_owned()).map(|()| None)
             }

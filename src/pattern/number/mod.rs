@@ -48,7 +48,7 @@ const UNCOUNTED_BOUND: usize = 10;
 ///
 /// An automaton that counts digits has every other state once for each count: remainders of several divisors together
 /// would be tens of thousands of states. A frame counts at no cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Digits {
     /// The automaton, by the limits that [`number`] lists.
     Limited,

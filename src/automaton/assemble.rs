@@ -30,6 +30,8 @@ struct Assembler<'t, 'x, 'a> {
     /// they are known.
     variants: Vec<Vec<Vec<Range>>>,
     site_ids: FxHashMap<Site, SiteId>,
+    /// What becomes of a site in a region of a trimmed frame.
+    entered: FxHashMap<(TrimId, RawSiteId, usize), Option<SiteId>>,
     choice_ids: FxHashMap<Vec<(KeySet, u32)>, u32>,
     key_cost_ids: FxHashMap<KeyCost, u32>,
     free_orders: FxHashMap<TrimId, FreeOrder>,
@@ -57,6 +59,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
         costs,
         variants: vec![Vec::new(); t.trims.len()],
         site_ids: FxHashMap::default(),
+        entered: FxHashMap::default(),
         choice_ids: FxHashMap::default(),
         key_cost_ids: FxHashMap::default(),
         free_orders: FxHashMap::default(),
@@ -224,7 +227,15 @@ impl Assembler<'_, '_, '_> {
                 }
             }
             Edge::Enter { site, read } => {
-                self.enter(id, site, region).map_or(Action::Dead, |site| Action::Enter { site, read })
+                let entered = match self.entered.get(&(id, site, region)) {
+                    Some(&known) => known,
+                    None => {
+                        let made = self.enter(id, site, region);
+                        self.entered.insert((id, site, region), made);
+                        made
+                    }
+                };
+                entered.map_or(Action::Dead, |site| Action::Enter { site, read })
             }
             Edge::Leave { exit, read } => {
                 let exit = &t.x.frames[trim.frame as usize].exits[exit as usize];
@@ -285,11 +296,13 @@ impl Assembler<'_, '_, '_> {
             return None;
         }
         let new = Site { variants, targets };
-        let sites = &mut self.machine.sites;
-        Some(*self.site_ids.entry(new.clone()).or_insert_with(|| {
-            sites.push(new);
-            sites.len() as SiteId - 1
-        }))
+        if let Some(&known) = self.site_ids.get(&new) {
+            return Some(known);
+        }
+        let site = self.machine.sites.len() as SiteId;
+        self.machine.sites.push(new.clone());
+        self.site_ids.insert(new, site);
+        Some(site)
     }
 
     /// The bookkeeping of free key order, for object frames under it.

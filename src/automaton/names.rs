@@ -12,7 +12,7 @@ use super::formula::{ALWAYS, Formula, NEVER};
 use super::raw::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Node, NodeId, Range, TRUE};
-use crate::pattern::{self, ByteDfa};
+use crate::pattern;
 
 impl Explorer<'_> {
     /// That the name being written satisfies a node, or does not.
@@ -173,7 +173,7 @@ impl Explorer<'_> {
         tracks: Vec<Box<[u32]>>,
         conditions: &[Formula],
     ) -> Option<Tracks> {
-        let awaited = self.awaited(frame, &tracks);
+        let awaited = if conditions.is_empty() { Vec::new() } else { self.awaited(frame, &tracks) };
         let tracks: Tracks = tracks.into();
         if awaited.is_empty() {
             let any = tracks.iter().any(|e| !e.is_empty());
@@ -225,8 +225,59 @@ impl Explorer<'_> {
         declared: &[u8],
         out: &mut Expansion,
     ) -> Result<()> {
-        let awaited = self.awaited(frame, &tracks);
         let mut tracks: Tracks = tracks.into();
+        let site = if conditions.is_empty() {
+            tracks = self.forget_names(frame, tracks);
+            self.open_key_site(frame, tracks, any_state)?
+        } else {
+            match self.judged_key_site(frame, tracks, any_state, conditions, declared)? {
+                Some(site) => site,
+                None => return Ok(()),
+            }
+        };
+        let edge = Edge::Enter { site, read: false };
+        for &(lo, hi, _) in pattern::canonical_edges(any_state) {
+            let mut from = u16::from(lo);
+            let first = declared.partition_point(|&b| b < lo);
+            for &b in declared[first..].iter().take_while(|&&b| b <= hi) {
+                if from < u16::from(b) {
+                    push_range(&mut out.edges, (from as u8, b - 1), edge);
+                }
+                from = u16::from(b) + 1;
+            }
+            if from <= u16::from(hi) {
+                push_range(&mut out.edges, (from as u8, hi), edge);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an undeclared name is entered that nothing is asked of; one for all places in names after which the same
+    /// follows.
+    fn open_key_site(&mut self, frame: FrameId, tracks: Tracks, any_state: u32) -> Result<RawSiteId> {
+        let known = self.object_data(frame).open_sites.get(&(tracks.clone(), any_state));
+        if let Some(&site) = known {
+            return Ok(site);
+        }
+        let key = FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true };
+        let child = self.frame(key)?;
+        let start = self.state(child, StateKey::OpenKey(any_state))?;
+        let continuation = Continuation::Key(tracks.clone());
+        let site = self.site(frame, child, start, continuation, Rc::new([]), Vec::new());
+        self.object_data(frame).open_sites.insert((tracks, any_state), site);
+        Ok(site)
+    }
+
+    /// The same of a name that is judged, if it can be written.
+    fn judged_key_site(
+        &mut self,
+        frame: FrameId,
+        mut tracks: Tracks,
+        any_state: u32,
+        conditions: &[Formula],
+        declared: &[u8],
+    ) -> Result<Option<RawSiteId>> {
+        let awaited = self.awaited(frame, &tracks);
         // One frame is entered from all places in names: it is judged for the conditions of a whole name, and
         // begins with what is left of them.
         let whole = self.conditions(frame)?;
@@ -245,38 +296,21 @@ impl Explorer<'_> {
             let verdict = |slot: Slot| if let Slot::Constant(c) = slot { c } else { b };
             slots.iter().map(|&(at, slot)| (at, verdict(slot))).collect()
         };
-        let site = if is_known {
+        if is_known {
             if !slots.is_empty() {
-                let Some(settled) = self.settle_names(frame, &tracks, &all(true)) else { return Ok(()) };
+                let Some(settled) = self.settle_names(frame, &tracks, &all(true)) else { return Ok(None) };
                 tracks = settled;
             }
             tracks = self.forget_names(frame, tracks);
-            let key = FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true };
-            let child = self.frame(key)?;
-            let start = self.state(child, StateKey::OpenKey(any_state))?;
-            self.site(frame, child, start, Continuation::Key(tracks), Rc::new([]), Vec::new())
-        } else {
-            if self.settle_names(frame, &tracks, &all(true)).is_none() {
-                return Ok(());
-            }
-            let keep_false = self.settle_names(frame, &tracks, &all(false)).is_some();
-            let child = self.frame(FrameKey { kind: Kind::OpenKey, entries, keep_false })?;
-            let start = self.state(child, StateKey::NameStart(any_state, left.into(), declared.into()))?;
-            let continuation = Continuation::JudgedKey(tracks, slots.into());
-            self.site(frame, child, start, continuation, Rc::new([]), Vec::new())
-        };
-        let any = pattern::canonical_any();
-        for b in 0..=255u8 {
-            let legal = any.next(any_state, b) != ByteDfa::DEAD;
-            if !legal || declared.binary_search(&b).is_ok() {
-                continue;
-            }
-            let edge = Edge::Enter { site, read: false };
-            match out.edges.last_mut() {
-                Some((_, end, last)) if *last == edge && *end as u16 + 1 == b as u16 => *end = b,
-                _ => out.edges.push((b, b, edge)),
-            }
+            return self.open_key_site(frame, tracks, any_state).map(Some);
         }
-        Ok(())
+        if self.settle_names(frame, &tracks, &all(true)).is_none() {
+            return Ok(None);
+        }
+        let keep_false = self.settle_names(frame, &tracks, &all(false)).is_some();
+        let child = self.frame(FrameKey { kind: Kind::OpenKey, entries, keep_false })?;
+        let start = self.state(child, StateKey::NameStart(any_state, left.into(), declared.into()))?;
+        let continuation = Continuation::JudgedKey(tracks, slots.into());
+        Ok(Some(self.site(frame, child, start, continuation, Rc::new([]), Vec::new())))
     }
 }

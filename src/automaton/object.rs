@@ -116,6 +116,9 @@ pub(crate) struct ObjectData {
     /// Free key order, and something is judged that the register of seen keys cannot tell: what violates
     /// an assertion, and how many members there are. The names that matter are part of the states.
     pub judged: bool,
+    /// Where undeclared names that nothing is asked of are entered: by the tracks after them, and the state of a
+    /// name's characters.
+    pub open_sites: FxHashMap<(Tracks, u32), RawSiteId>,
     track_ids: FxHashMap<Track, u32>,
     trie_of: FxHashMap<Track, TrieId>,
 }

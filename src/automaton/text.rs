@@ -210,21 +210,11 @@ impl Explorer<'_> {
     }
 
     pub fn expand_open_key(&mut self, frame: FrameId, any_state: u32, out: &mut Expansion) -> Result<()> {
-        let any = pattern::canonical_any();
-        let mut from = 0usize;
-        while from < 256 {
-            let next = any.next(any_state, from as u8);
-            let mut end = from;
-            while end + 1 < 256 && any.next(any_state, end as u8 + 1) == next {
-                end += 1;
-            }
-            if next != ByteDfa::DEAD {
-                let to = self.state(frame, StateKey::OpenKey(next))?;
-                out.edges.push((from as u8, end as u8, Edge::Stay { to, tick: false, space: false }));
-            }
-            from = end + 1;
+        for &(lo, hi, next) in pattern::canonical_edges(any_state) {
+            let to = self.state(frame, StateKey::OpenKey(next))?;
+            out.edges.push((lo, hi, Edge::Stay { to, tick: false, space: false }));
         }
-        if any.accepting[any_state as usize] {
+        if pattern::canonical_any().accepting[any_state as usize] {
             let exit = self.exit(frame, &[], 0);
             out.leave(b'"', exit);
         }

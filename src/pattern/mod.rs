@@ -37,7 +37,7 @@ pub use outside::number_outside;
 pub use product::product;
 pub use regex::{PatternLimits, compile_pattern};
 pub use shared::{shared_number, shared_pattern, shared_uncounted};
-pub use spelling::{canonical_any, canonical_spelling, is_universal};
+pub use spelling::{canonical_any, canonical_edges, canonical_spelling, is_universal};
 
 /// What a number must satisfy, in exact decimal text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

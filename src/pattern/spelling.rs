@@ -58,6 +58,26 @@ pub fn canonical_any() -> Arc<ByteDfa> {
     .clone()
 }
 
+/// The edges of a state of [`canonical_any`]: `(first byte, last byte, successor)`, ascending, as few as possible.
+pub fn canonical_edges(state: DfaState) -> &'static [(u8, u8, DfaState)] {
+    static EDGES: OnceLock<Vec<Vec<(u8, u8, DfaState)>>> = OnceLock::new();
+    let all = EDGES.get_or_init(|| {
+        let any = canonical_any();
+        (0..any.len() as DfaState)
+            .map(|state| {
+                let successors: Vec<DfaState> = (0..=255).map(|b| any.next(state, b)).collect();
+                let mut from = 0;
+                let runs = successors.chunk_by(|a, b| a == b).map(|run| {
+                    from += run.len();
+                    ((from - run.len()) as u8, (from - 1) as u8, run[0])
+                });
+                runs.filter(|run| run.2 != ByteDfa::DEAD).collect()
+            })
+            .collect()
+    });
+    &all[state as usize]
+}
+
 /// Whether a string automaton, at a boundary between characters, accepts every string from `state` on.
 ///
 /// Both are followed side by side. An automaton that accepts everything has hardly more states than

@@ -5,9 +5,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Amount, Costs, after};
+use super::cost::{Amount, Costs, after, start_of};
 use super::counts::INFINITY;
 use super::free_order::FreeOrder;
+use super::kept::{Found, KeptFrame, Start, open_key_number, open_key_state};
 use super::key_set::KeySet;
 use super::machine::*;
 use super::raw::*;
@@ -35,8 +36,19 @@ struct Assembler<'t, 'x, 'a> {
     choice_ids: FxHashMap<Vec<(KeySet, u32)>, u32>,
     key_cost_ids: FxHashMap<KeyCost, u32>,
     free_orders: FxHashMap<TrimId, FreeOrder>,
-    queue: Vec<(TrimId, RawId, usize)>,
+    /// Per trimmed frame that has been made before, per state of it the one here; [`DEAD`] until it is asked for.
+    copies: Vec<Vec<StateId>>,
+    queue: Vec<Job>,
     machine: Machine,
+}
+
+/// A state to be filled in.
+#[derive(Clone, Copy)]
+enum Job {
+    /// A raw state's variant.
+    Make(TrimId, RawId, usize),
+    /// A state of a frame that has been made before.
+    Copy(TrimId, StateId),
 }
 
 /// Builds the machine. The document must be satisfiable.
@@ -52,6 +64,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
         accepting: false,
         free: 0,
         slices: 0,
+        tightened: false,
         label: Label::Dead,
     };
     let mut a = Assembler {
@@ -63,6 +76,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
         choice_ids: FxHashMap::default(),
         key_cost_ids: FxHashMap::default(),
         free_orders: FxHashMap::default(),
+        copies: vec![Vec::new(); t.trims.len()],
         queue: Vec::new(),
         machine: Machine {
             states: vec![dead],
@@ -73,15 +87,19 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
             max_spaces: options.max_spaces(),
             indent: options.indent_width(),
             max_depth: options.max_depth,
+            frames: Vec::new(),
         },
     };
     a.machine.start = a.state(t.reached[0], 0, 0);
     let mut next = 0;
     while next < a.queue.len() {
-        let (trim, raw, variant) = a.queue[next];
+        match a.queue[next] {
+            Job::Make(trim, raw, variant) => a.fill(trim, raw, variant),
+            Job::Copy(trim, state) => a.copy(trim, state),
+        }
         next += 1;
-        a.fill(trim, raw, variant);
     }
+    a.machine.frames = t.reached.iter().filter_map(|&id| a.found(id)).collect();
     renumber(a.machine)
 }
 
@@ -92,8 +110,13 @@ impl Assembler<'_, '_, '_> {
         if !t.is_live(raw, region) {
             return DEAD;
         }
+        let frame = &self.t.x.frames[t.frame as usize];
+        if let Some(kept) = &frame.kept {
+            let start = kept.starts[raw as usize].as_ref().expect("it is live");
+            return self.copy_of(trim, kept, start.state);
+        }
         if self.variants[trim].is_empty() {
-            self.variants[trim] = vec![Vec::new(); self.t.x.frames[t.frame as usize].states.len()];
+            self.variants[trim] = vec![Vec::new(); frame.states.len()];
         }
         if self.variants[trim][raw as usize].is_empty() {
             self.variants[trim][raw as usize] = self.variants_of(trim, raw);
@@ -114,7 +137,7 @@ impl Assembler<'_, '_, '_> {
         *known = id;
         let dead = self.machine.states[0].clone();
         self.machine.states.push(dead);
-        self.queue.push((trim, raw, variant));
+        self.queue.push(Job::Make(trim, raw, variant));
         id
     }
 
@@ -210,8 +233,125 @@ impl Assembler<'_, '_, '_> {
             accepting: state.accepting,
             free: state.free,
             slices: 0,
+            tightened: false,
             label: state.label,
         };
+    }
+
+    /// The state for one of a frame that has been made before.
+    fn copy_of(&mut self, trim: TrimId, kept: &KeptFrame, state: StateId) -> StateId {
+        if state == DEAD {
+            return DEAD;
+        }
+        if self.copies[trim].is_empty() {
+            self.copies[trim] = vec![DEAD; kept.states.len()];
+        }
+        let id = self.machine.states.len() as StateId;
+        let known = &mut self.copies[trim][state as usize];
+        if *known != DEAD {
+            return *known;
+        }
+        *known = id;
+        let dead = self.machine.states[0].clone();
+        self.machine.states.push(dead);
+        self.queue.push(Job::Copy(trim, state));
+        id
+    }
+
+    fn copy(&mut self, id: TrimId, state: StateId) {
+        let t = self.t;
+        let kept = t.x.frames[t.trims[id].frame as usize].kept.as_ref().expect("a frame made before");
+        let here = self.copies[id][state as usize];
+        let mut state = kept.states[state as usize].clone();
+        for range in &mut state.row.ranges {
+            range.2 = self.copied(id, kept, range.2);
+        }
+        state.row.default = self.copied(id, kept, state.row.default);
+        if let Some((_, to)) = &mut state.chain {
+            *to = self.copy_of(id, kept, *to);
+        }
+        if let Some(keys) = &mut state.keys {
+            keys.costs = self.key_cost(&kept.key_costs[keys.costs as usize]);
+            if let Some(choice) = keys.closes.checked_sub(1) {
+                keys.closes = self.choice(&kept.choices[choice as usize]) + 1;
+            }
+        }
+        self.machine.states[here as usize] = state;
+    }
+
+    fn copied(&mut self, id: TrimId, kept: &KeptFrame, action: Action) -> Action {
+        match action {
+            Action::Stay { to, tick, space } => Action::Stay { to: self.copy_of(id, kept, to), tick, space },
+            Action::Enter { site, read } => {
+                let site = match self.entered.get(&(id, site, 0)) {
+                    Some(&known) => known.expect("a site that has been made"),
+                    None => {
+                        let made = self.copy_site(id, kept, &kept.sites[site as usize]);
+                        self.entered.insert((id, site, 0), Some(made));
+                        made
+                    }
+                };
+                Action::Enter { site, read }
+            }
+            Action::Choose { choice } => {
+                Action::Choose { choice: self.choice(&kept.choices[choice as usize]) }
+            }
+            other => other,
+        }
+    }
+
+    fn copy_site(&mut self, id: TrimId, kept: &KeptFrame, site: &Site) -> SiteId {
+        let t = self.t;
+        let mut site = site.clone();
+        for target in &mut site.targets {
+            *target = self.copy_of(id, kept, *target);
+        }
+        for variant in &mut site.variants {
+            let child = t.trims[id].child(variant.start as usize);
+            let frame = &t.x.frames[t.trims[child].frame as usize];
+            let (kind, number) = kept.children[variant.start as usize];
+            let start = match frame.kept {
+                None if kind == Kind::OpenKey => frame.index[&StateKey::OpenKey(open_key_state(number))],
+                _ => number,
+            };
+            variant.start = self.state(child, start, 0);
+            if variant.required.0 != KeySet::EMPTY {
+                variant.required.1 = self.key_cost(&kept.key_costs[variant.required.1 as usize]);
+            }
+        }
+        self.site(site)
+    }
+
+    /// What is to be kept of a trimmed frame.
+    fn found(&self, id: TrimId) -> Option<Found> {
+        let trim = &self.t.trims[id];
+        let f = &self.t.x.frames[trim.frame as usize];
+        let content = f.content.clone().filter(|_| f.outcomes.len() == 1 && trim.useful == [0])?;
+        let mut starts: Vec<Option<Start>> = Vec::new();
+        if let Some(kept) = &f.kept {
+            let copy =
+                |s: &Start| self.copies[id].get(s.state as usize).copied().filter(|&copy| copy != DEAD);
+            let here = |s: &Start| Some(Start { state: copy(s)?, ..s.clone() });
+            starts.extend(kept.starts.iter().map(|s| s.as_ref().and_then(here)));
+            return Some(Found { content, starts, made: None, states: Vec::new() });
+        }
+        let start = |raw: RawId| {
+            let state = self.variants[id].get(raw as usize)?.first()?.id;
+            (state != DEAD).then(|| start_of(self.t, id, &self.costs[id], raw, state))
+        };
+        if f.key.kind == Kind::OpenKey {
+            for (key, &raw) in &f.index {
+                let &StateKey::OpenKey(any_state) = key else { continue };
+                let number = open_key_number(any_state) as usize;
+                starts.resize(starts.len().max(number + 1), None);
+                // One that no text reaches must be asked for again.
+                starts[number] = Some(start(raw)?);
+            }
+        } else {
+            starts.push(Some(start(0)?));
+        }
+        let states = self.variants[id].iter().flatten().map(|v| v.id).filter(|&s| s != DEAD).collect();
+        Some(Found { content, starts, made: Some((f.states.len(), f.outcomes[0].clone())), states })
     }
 
     fn action(&mut self, id: TrimId, raw: RawId, edge: Edge, region: usize) -> Action {
@@ -246,14 +386,7 @@ impl Assembler<'_, '_, '_> {
                 match choices[..] {
                     [] => Action::Dead,
                     [(KeySet::EMPTY, outcome)] => Action::Leave { outcome, read },
-                    _ => {
-                        let list = &mut self.machine.choices;
-                        let choice = *self.choice_ids.entry(choices.clone()).or_insert_with(|| {
-                            list.push(choices);
-                            list.len() as u32 - 1
-                        });
-                        Action::Choose { choice }
-                    }
+                    _ => Action::Choose { choice: self.choice(&choices) },
                 }
             }
         }
@@ -274,7 +407,7 @@ impl Assembler<'_, '_, '_> {
         }
         let charged = self.free_order(id).filter(|order| !order.required().is_empty());
         let required = match charged.map(|order| (order.required(), order.key_cost(0))) {
-            Some((required, cost)) => (required, self.key_cost(cost)),
+            Some((required, cost)) => (required, self.key_cost(&cost)),
             None => (KeySet::EMPTY, 0),
         };
         let form = if required.0.is_empty() {
@@ -295,14 +428,27 @@ impl Assembler<'_, '_, '_> {
         if variants.is_empty() {
             return None;
         }
-        let new = Site { variants, targets };
+        Some(self.site(Site { variants, targets }))
+    }
+
+    fn site(&mut self, new: Site) -> SiteId {
         if let Some(&known) = self.site_ids.get(&new) {
-            return Some(known);
+            return known;
         }
         let site = self.machine.sites.len() as SiteId;
         self.machine.sites.push(new.clone());
         self.site_ids.insert(new, site);
-        Some(site)
+        site
+    }
+
+    fn choice(&mut self, choices: &Vec<(KeySet, u32)>) -> u32 {
+        if let Some(&known) = self.choice_ids.get(choices) {
+            return known;
+        }
+        let choice = self.machine.choices.len() as u32;
+        self.machine.choices.push(choices.clone());
+        self.choice_ids.insert(choices.clone(), choice);
+        choice
     }
 
     /// The bookkeeping of free key order, for object frames under it.
@@ -326,16 +472,18 @@ impl Assembler<'_, '_, '_> {
         let Some(order) = self.free_order(id) else { return (None, false) };
         let (mut keys, naming) = (order.keys(raw), order.is_naming(raw));
         let cost = order.key_cost(raw);
-        keys.costs = self.key_cost(cost);
+        keys.costs = self.key_cost(&cost);
         (Some(keys), naming && spellable)
     }
 
-    fn key_cost(&mut self, cost: KeyCost) -> u32 {
-        let costs = &mut self.machine.key_costs;
-        *self.key_cost_ids.entry(cost.clone()).or_insert_with(|| {
-            costs.push(cost);
-            costs.len() as u32 - 1
-        })
+    fn key_cost(&mut self, cost: &KeyCost) -> u32 {
+        if let Some(&known) = self.key_cost_ids.get(cost) {
+            return known;
+        }
+        let id = self.machine.key_costs.len() as u32;
+        self.machine.key_costs.push(cost.clone());
+        self.key_cost_ids.insert(cost.clone(), id);
+        id
     }
 }
 
@@ -394,7 +542,7 @@ fn renumber(machine: Machine) -> Machine {
         Action::Stay { to, tick, space } => Action::Stay { to: new_id[to as usize], tick, space },
         other => other,
     };
-    let Machine { states, mut sites, choices, key_costs, start, max_spaces, indent, max_depth } = machine;
+    let Machine { states, mut sites, mut frames, .. } = machine;
     let mut old: Vec<Option<State>> = states.into_iter().map(Some).collect();
     let states = order
         .iter()
@@ -410,14 +558,9 @@ fn renumber(machine: Machine) -> Machine {
         site.variants.iter_mut().for_each(|v| v.start = new_id[v.start as usize]);
         site.targets.iter_mut().for_each(|t| *t = new_id[*t as usize]);
     }
-    Machine {
-        states,
-        sites,
-        choices,
-        key_costs,
-        start: new_id[start as usize],
-        max_spaces,
-        indent,
-        max_depth,
+    for frame in &mut frames {
+        frame.starts.iter_mut().flatten().for_each(|s| s.state = new_id[s.state as usize]);
+        frame.states.iter_mut().for_each(|s| *s = new_id[*s as usize]);
     }
+    Machine { states, sites, frames, start: new_id[machine.start as usize], ..machine }
 }

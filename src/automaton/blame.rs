@@ -73,7 +73,8 @@ impl<'a> Blame<'a> {
     /// Whether some text satisfies a part of the schema.
     pub fn is_satisfiable(&mut self, node: NodeId) -> Result<bool> {
         self.options.max_states = self.options.max_states.min(self.left);
-        let explored = Explorer::run_at(self.ir, Outer::bare(node), self.appearance.clone(), &self.options);
+        let explored =
+            Explorer::run_at(self.ir, Outer::bare(node), self.appearance.clone(), &self.options, None);
         let Ok(explored) = explored else {
             self.left = 0;
             return explored.map(|_| true);

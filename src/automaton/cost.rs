@@ -14,7 +14,8 @@
 
 use super::counts::INFINITY;
 use super::free_order::{Members, Naming, naming};
-use super::machine::{Cost, Indent};
+use super::kept::Start;
+use super::machine::{Cost, Indent, StateId};
 use super::raw::*;
 use super::trim::{Trim, TrimId, Trimmer, exit_useful, one_deeper};
 
@@ -139,6 +140,12 @@ fn frame_costs(t: &Trimmer<'_, '_>, id: TrimId, all: &[Costs]) -> Costs {
     let trim = &t.trims[id];
     let mut costs = Costs::unknown(trim);
     let f = &t.x.frames[trim.frame as usize];
+    if let Some(kept) = &f.kept {
+        let amounts = kept.starts.iter().map(|s| s.as_ref().map_or(Amount::UNKNOWN, |s| s.amount));
+        costs.amounts = amounts.collect();
+        costs.all_missing = kept.starts[0].as_ref().and_then(|s| s.all_missing);
+        return costs;
+    }
     let naming = naming(t, trim);
     let naming = naming.as_ref();
     let distinct = (trim.regions.len() > 1 && naming.is_none()).then(|| distinct_edges(t, f));
@@ -341,21 +348,59 @@ pub(crate) fn through(
 fn beginning(t: &Trimmer<'_, '_>, inside: &Trim, costs: &Costs, start: RawId, (lo, hi): (u8, u8)) -> Amount {
     let f = &t.x.frames[inside.frame as usize];
     let mut best = Amount::UNKNOWN;
-    for &(from, to, edge) in &f.states[start as usize].edges {
+    let mut offer = |from: u8, to: u8, amount: &dyn Fn() -> Amount| {
         let (from, to) = (from.max(lo), to.min(hi));
-        if let Edge::Stay { to: next, space: false, tick } = edge
-            && from <= to
-            && (from..=to).any(|b| t.x.options.spellable[b as usize])
-        {
-            // A frame begins at count 0, and this byte may be counted.
-            let region = if tick { *inside.after_tick(0).start() } else { 0 };
-            let amount = at_count(inside, costs, next, region, u32::from(tick)).plus(1, 0);
+        if from <= to && (from..=to).any(|b| t.x.options.spellable[b as usize]) {
+            let amount = amount();
             if amount.base < best.base {
                 best = amount;
             }
         }
+    };
+    match &f.kept {
+        Some(kept) => {
+            let first = kept.starts[start as usize].iter().flat_map(|s| &s.first);
+            first.for_each(|&(from, to, amount)| offer(from, to, &|| amount));
+        }
+        None => {
+            for &(from, to, edge) in &f.states[start as usize].edges {
+                if let Edge::Stay { to: next, space: false, tick } = edge {
+                    offer(from, to, &|| after_first(inside, costs, next, tick));
+                }
+            }
+        }
     }
     best
+}
+
+/// The bound of a frame whose first byte leads to a state.
+fn after_first(inside: &Trim, costs: &Costs, next: RawId, tick: bool) -> Amount {
+    // A frame begins at count 0, and this byte may be counted.
+    let region = if tick { *inside.after_tick(0).start() } else { 0 };
+    at_count(inside, costs, next, region, u32::from(tick)).plus(1, 0)
+}
+
+/// What is told of a frame to whoever enters it at `start`; `state` is that of the machine.
+pub(crate) fn start_of(
+    t: &Trimmer<'_, '_>,
+    id: TrimId,
+    costs: &Costs,
+    start: RawId,
+    state: StateId,
+) -> Start {
+    let trim = &t.trims[id];
+    let f = &t.x.frames[trim.frame as usize];
+    let stays = f.states[start as usize].edges.iter().filter_map(|&(lo, hi, edge)| match edge {
+        Edge::Stay { to, space: false, tick } => Some((lo, hi, after_first(trim, costs, to, tick))),
+        _ => None,
+    });
+    Start {
+        state,
+        need: trim.need[trim.at(start, 0)],
+        amount: at_start_of(trim, costs, start, 0),
+        all_missing: costs.all_missing,
+        first: stays.collect(),
+    }
 }
 
 /// The greatest bound of what may follow an entered frame.

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::envelope::Outer;
 use super::flow::Flow;
 use super::formula::{Formula, Formulas, Pair};
+use super::kept::{self, Content, KeptFrame, KeptFrames};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
 use super::raw::*;
@@ -26,6 +27,8 @@ use crate::pattern::{self, ByteDfa};
 pub(crate) struct Explorer<'a> {
     pub ir: &'a Ir,
     pub options: &'a Options,
+    /// Frames that have been made before.
+    kept: Option<&'a KeptFrames>,
     /// What stands around the values.
     pub outer: Rc<Outer>,
     pub formulas: Formulas<Atom>,
@@ -90,16 +93,23 @@ enum Work {
 
 impl<'a> Explorer<'a> {
     /// Explores everything reachable from an envelope's start; frame 0 is the document.
-    pub fn run(ir: &'a Ir, outer: Outer, options: &'a Options) -> Result<Self> {
+    pub fn run(ir: &'a Ir, outer: Outer, options: &'a Options, kept: Option<&'a KeptFrames>) -> Result<Self> {
         let appearance = appearance(ir, &outer.values());
-        Self::run_at(ir, outer, appearance, options)
+        Self::run_at(ir, outer, appearance, options, kept)
     }
 
     /// As `run`, of a part of a schema.
-    pub fn run_at(ir: &'a Ir, outer: Outer, appearance: Rc<[u32]>, options: &'a Options) -> Result<Self> {
+    pub fn run_at(
+        ir: &'a Ir,
+        outer: Outer,
+        appearance: Rc<[u32]>,
+        options: &'a Options,
+        kept: Option<&'a KeptFrames>,
+    ) -> Result<Self> {
         let mut x = Explorer {
             ir,
             options,
+            kept,
             outer: Rc::new(outer),
             formulas: Formulas::new(),
             frames: Vec::new(),
@@ -132,11 +142,37 @@ impl<'a> Explorer<'a> {
                 Work::Continue(site, outcome) => x.resume(site, outcome)?,
             }
         }
+        x.sort_outcomes();
         x.merge_texts();
         for frame in &mut x.frames {
             frame.flow = Flow::new(&frame.states, &x.sites);
         }
         Ok(x)
+    }
+
+    /// Numbers the outcomes of every frame by what they are: in which order they were found depends on which frames had
+    /// been made before.
+    fn sort_outcomes(&mut self) {
+        for frame in 0..self.frames.len() {
+            let f = &mut self.frames[frame];
+            if f.outcomes.is_sorted() {
+                continue;
+            }
+            let mut order: Vec<usize> = (0..f.outcomes.len()).collect();
+            order.sort_unstable_by(|&a, &b| f.outcomes[a].cmp(&f.outcomes[b]));
+            let mut number = vec![0; order.len()];
+            (0..).zip(&order).for_each(|(new, &old)| number[old] = new);
+            f.outcomes.sort_unstable();
+            for exit in &mut f.exits {
+                exit.pieces.iter_mut().filter_map(|p| p.1.as_mut()).for_each(|o| *o = number[*o as usize]);
+                exit.choices.iter_mut().for_each(|c| c.1 = number[c.1 as usize]);
+            }
+            for &site in &f.callers {
+                let targets = &mut self.sites[site as usize].targets;
+                targets.resize(order.len(), None);
+                *targets = order.iter().map(|&old| targets[old]).collect();
+            }
+        }
     }
 
     /// The formula over leaf assertions that a node stands for at a value position, or that it does not hold.
@@ -200,6 +236,11 @@ impl<'a> Explorer<'a> {
         }
         let id = self.frames.len() as FrameId;
         self.frame_ids.insert(key.clone(), id);
+        let content = if self.kept.is_some() { self.content(&key) } else { None };
+        if let Some(kept) = content.as_ref().and_then(|c| self.kept?.get(c)) {
+            self.kept_frame(key, content, kept)?;
+            return Ok(id);
+        }
         let text = self.text_data(&key)?;
         let entries = key.entries.clone();
         let kind = key.kind;
@@ -213,6 +254,9 @@ impl<'a> Explorer<'a> {
             text: text.map(Rc::new),
             object: None,
             sites: Vec::new(),
+            content,
+            kept: None,
+            children: Vec::new(),
             flow: Flow::default(),
         });
         let start = match kind {
@@ -229,6 +273,40 @@ impl<'a> Explorer<'a> {
         };
         self.state(id, start)?;
         Ok(id)
+    }
+
+    /// Adds a frame that has been made before, and those that it enters.
+    fn kept_frame(&mut self, key: FrameKey, content: Option<Content>, kept: Arc<KeptFrame>) -> Result<()> {
+        self.count_states(kept.explored)?;
+        let id = self.frames.len();
+        self.frames.push(RawFrame {
+            key,
+            states: Vec::new(),
+            index: FxHashMap::default(),
+            exits: Vec::new(),
+            outcomes: vec![kept.outcome.clone()],
+            callers: Vec::new(),
+            text: None,
+            object: None,
+            sites: Vec::new(),
+            content,
+            kept: Some(kept.clone()),
+            children: Vec::new(),
+            flow: Flow::default(),
+        });
+        for &(kind, _) in &kept.children {
+            let child = self.frame(Content::key(kind))?;
+            self.frames[id].children.push(child);
+        }
+        Ok(())
+    }
+
+    /// Where a frame of undeclared names is entered in a state of their characters.
+    pub fn open_key_start(&mut self, frame: FrameId, any_state: u32) -> Result<RawId> {
+        match self.frames[frame as usize].kept {
+            Some(_) => Ok(kept::open_key_number(any_state)),
+            None => self.state(frame, StateKey::OpenKey(any_state)),
+        }
     }
 
     /// The state of a key, created and queued on first use. The start state of a frame is 0.
@@ -262,16 +340,7 @@ impl<'a> Explorer<'a> {
         // What a state costs to find grows with the values that are judged in it. With free key order the limit decides
         // about more schemas, and states are all that counts.
         let judged = self.frames[frame as usize].key.entries.len();
-        self.states += if self.any_order() { 1 } else { (judged / 2).max(1) };
-        if self.states > self.options.max_states {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!(
-                    "the schema needs more than {} states (limit max_states); simplify its patterns or alternatives",
-                    self.options.max_states
-                ),
-            ));
-        }
+        self.count_states(if self.any_order() { 1 } else { (judged / 2).max(1) })?;
         let judged = self.frames[frame as usize].object.as_ref().is_some_and(|o| o.judged);
         if judged && id as usize >= MAX_JUDGED_STATES {
             return Err(Error::new(
@@ -284,6 +353,20 @@ impl<'a> Explorer<'a> {
         }
         self.work.push(Work::Expand(frame, id));
         Ok(id)
+    }
+
+    fn count_states(&mut self, more: usize) -> Result<()> {
+        self.states += more;
+        if self.states > self.options.max_states {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "the schema needs more than {} states (limit max_states); simplify its patterns or alternatives",
+                    self.options.max_states
+                ),
+            ));
+        }
+        Ok(())
     }
 
     fn expand(&mut self, frame: FrameId, state: RawId) -> Result<()> {

@@ -4,6 +4,7 @@
 //! of the current state's row, except that an action may leave the byte unread (`read: false`): a
 //! number is entered before its first byte and left before the byte that follows it.
 
+use super::kept::Found;
 use super::key_set::KeySet;
 
 /// Index of a [`State`]. State 0 is dead.
@@ -157,6 +158,8 @@ pub struct State {
     pub free: u8,
     /// Bit i: every character of slice i leads back here. Filled in by `table/`.
     pub slices: u8,
+    /// Whether its bounds are by tokens already.
+    pub tightened: bool,
     /// What the state is, for listings.
     pub label: Label,
 }
@@ -242,4 +245,6 @@ pub struct Machine {
     pub indent: u32,
     /// Greatest stack depth.
     pub max_depth: u8,
+    /// Frames that other machines may have, too.
+    pub(crate) frames: Vec<Found>,
 }

@@ -26,6 +26,7 @@ mod explore;
 mod flow;
 mod formula;
 mod free_order;
+mod kept;
 pub mod key_set;
 mod keys;
 mod listing;
@@ -111,13 +112,48 @@ impl Options {
     }
 }
 
+/// Builds automata with one set of options, and keeps what many schemas have in common.
+pub struct Builder {
+    options: Options,
+    kept: kept::KeptFrames,
+}
+
+impl Builder {
+    /// A builder that has kept nothing yet.
+    pub fn new(options: Options) -> Self {
+        Builder { options, kept: kept::KeptFrames::default() }
+    }
+
+    /// As [`build`]: the same automaton whatever has been built before, but for bounds by tokens in what has been kept.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn build(&self, ir: &Ir) -> Result<Machine> {
+        build_outer(ir, Outer::bare(ir.root), &self.options, Some(&self.kept))
+    }
+
+    /// As [`build_in`].
+    ///
+    /// # Errors
+    /// As [`build_in`].
+    pub fn build_in(&self, ir: &Ir, envelope: &Envelope<NodeId>) -> Result<Machine> {
+        build_outer(ir, Outer::new(envelope)?, &self.options, Some(&self.kept))
+    }
+
+    /// Keeps what a machine that was built here may have in common with others, once its bounds have been tightened by the
+    /// vocabulary that all of them are for.
+    pub fn keep(&self, machine: &Machine) {
+        self.kept.keep(machine);
+    }
+}
+
 /// Builds the automaton of a schema.
 ///
 /// # Errors
 /// [`ErrorKind::Unsatisfiable`] if no text satisfies the schema, [`ErrorKind::Vocabulary`] if some does
 /// but the vocabulary cannot spell any or the depth is not enough, [`ErrorKind::LimitExceeded`].
 pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
-    build_outer(ir, Outer::bare(ir.root), options)
+    build_outer(ir, Outer::bare(ir.root), options, None)
 }
 
 /// Builds the automaton of an envelope around values of nodes of `ir`.
@@ -125,11 +161,11 @@ pub fn build(ir: &Ir, options: &Options) -> Result<Machine> {
 /// # Errors
 /// As [`build`], of the first way with a problem; [`ErrorKind::InvalidParameter`] if the ways cannot be told apart.
 pub fn build_in(ir: &Ir, envelope: &Envelope<NodeId>, options: &Options) -> Result<Machine> {
-    build_outer(ir, Outer::new(envelope)?, options)
+    build_outer(ir, Outer::new(envelope)?, options, None)
 }
 
-fn build_outer(ir: &Ir, outer: Outer, options: &Options) -> Result<Machine> {
-    let explored = explore::Explorer::run(ir, outer, options)?;
+fn build_outer(ir: &Ir, outer: Outer, options: &Options, kept: Option<&kept::KeptFrames>) -> Result<Machine> {
+    let explored = explore::Explorer::run(ir, outer, options, kept)?;
     let mut trimmed = trim::Trimmer::run(&explored)?;
     for (root, state) in explored.outer.beginnings() {
         let state = explored.frames[0].index[&raw::StateKey::Opening(state)];

@@ -261,7 +261,7 @@ impl Explorer<'_> {
         }
         let key = FrameKey { kind: Kind::OpenKey, entries: Vec::new(), keep_false: true };
         let child = self.frame(key)?;
-        let start = self.state(child, StateKey::OpenKey(any_state))?;
+        let start = self.open_key_start(child, any_state)?;
         let continuation = Continuation::Key(tracks.clone());
         let site = self.site(frame, child, start, continuation, Rc::new([]), Vec::new());
         self.object_data(frame).open_sites.insert((tracks, any_state), site);

@@ -6,11 +6,13 @@
 //! kind and its entries alone and is shared by every place that asks the same question.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::flow::Flow;
 use super::formula::{Alternative, Formula};
+use super::kept::{Content, KeptFrame};
 use super::key_set::KeySet;
 use super::machine::{Indent, Label};
 use super::object::ObjectData;
@@ -252,6 +254,12 @@ pub(crate) struct RawFrame {
     pub object: Option<ObjectData>,
     /// The sites that its states enter others from.
     pub sites: Vec<RawSiteId>,
+    /// What it is known by, if it can be kept.
+    pub content: Option<Content>,
+    /// It has been made before: it has no states here, but as many places to enter as that.
+    pub kept: Option<Arc<KeptFrame>>,
+    /// The frames of [`KeptFrame::children`].
+    pub children: Vec<FrameId>,
     pub flow: Flow,
 }
 

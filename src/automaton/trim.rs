@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::cost::{Costs, UNKNOWN, after};
 use super::counts::{Counts, INFINITY, ticking_once};
 use super::explore::Explorer;
+use super::kept::Start;
 use super::key_set::KeySet;
 use super::machine::State;
 use super::raw::*;
@@ -34,7 +35,7 @@ pub(crate) struct Trim {
     pub live: Vec<bool>,
     /// `[states × regions]`: see the module's text.
     pub need: Vec<u8>,
-    /// `[sites × regions]`; see [`Trim::entries`].
+    /// `[sites × regions]`; see [`Trim::entries`]. Of a kept frame `[children]`.
     entries: Vec<Vec<(u8, TrimId)>>,
     /// Free key order: per state, the names that a member after it can have; else empty.
     pub writable: Vec<KeySet>,
@@ -57,6 +58,11 @@ impl Trim {
     /// [`super::machine::Site::variants`]; the last is the widest.
     pub fn entries(&self, site: &RawSite, region: usize) -> &[(u8, TrimId)] {
         &self.entries[site.place as usize * self.regions.len() + region]
+    }
+
+    /// The trimmed frame of a kept frame's child.
+    pub fn child(&self, place: usize) -> TrimId {
+        self.entries[place][0].1
     }
 
     /// The trimmed frames entered by any site.
@@ -186,6 +192,20 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         if let Some(&id) = self.ids.get(&(frame, useful.clone())) {
             return Ok(id);
         }
+        if let Some(kept) = &self.x.frames[frame as usize].kept {
+            let need = |start: &Option<Start>| start.as_ref().map_or(NEVER, |s| s.need);
+            return Ok(self.add(Trim {
+                frame,
+                useful,
+                regions: vec![(0, INFINITY)],
+                live: kept.starts.iter().map(Option::is_some).collect(),
+                need: kept.starts.iter().map(need).collect(),
+                entries: vec![Vec::new(); kept.children.len()],
+                writable: Vec::new(),
+                is_reached: false,
+                is_settled: true,
+            }));
+        }
         let mut writable = Vec::new();
         let (kept, regions) = loop {
             let (kept, regions) = if self.x.frames[frame as usize].exits.iter().all(|e| e.pieces.len() <= 1) {
@@ -204,9 +224,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         };
         let need = vec![NEVER; kept.len()];
         let entries = vec![Vec::new(); self.x.frames[frame as usize].sites.len() * regions.len()];
-        let id = self.trims.len();
-        self.ids.insert((frame, useful.clone()), id);
-        self.trims.push(Trim {
+        Ok(self.add(Trim {
             frame,
             useful,
             regions,
@@ -216,8 +234,14 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             writable,
             is_reached: frame == 0,
             is_settled: false,
-        });
-        Ok(id)
+        }))
+    }
+
+    fn add(&mut self, trim: Trim) -> TrimId {
+        let id = self.trims.len();
+        self.ids.insert((trim.frame, trim.useful.clone()), id);
+        self.trims.push(trim);
+        id
     }
 
     /// Free key order: per state the names that the next member can have. (With a fixed order the
@@ -402,7 +426,9 @@ impl<'x, 'a> Trimmer<'x, 'a> {
                         0
                     } else {
                         let id = self.trim(frame as FrameId, vec![outcome as u32])?;
-                        self.settle_need(id);
+                        if f.kept.is_none() {
+                            self.settle_need(id);
+                        }
                         self.trims[id].need[self.trims[id].at(0, 0)]
                     };
                     if need < self.start_need[frame][outcome] {
@@ -587,6 +613,11 @@ impl<'x, 'a> Trimmer<'x, 'a> {
         let frame = self.trims[id].frame;
         let f = &self.x.frames[frame as usize];
         let regions = self.trims[id].regions.len();
+        for (place, &child) in f.children.iter().enumerate() {
+            let child = self.trim(child, vec![0])?;
+            self.reach(child);
+            self.trims[id].entries[place] = vec![(0, child)];
+        }
         for (s, state) in f.states.iter().enumerate() {
             for edge in state.edges.iter().map(|e| e.2).chain([state.default]) {
                 let Edge::Enter { site, .. } = edge else { continue };

@@ -52,7 +52,7 @@ impl Default for CompilerOptions {
 pub struct Compiler {
     vocab: Arc<Vocabulary>,
     options: CompilerOptions,
-    automaton: automaton::Options,
+    automaton: automaton::Builder,
     cache: Cache,
 }
 
@@ -80,6 +80,7 @@ impl Compiler {
         // Built once a vocabulary; no schema should be charged for it.
         vocab.trie();
         let cache = Cache::new(options.max_cache_bytes);
+        let automaton = automaton::Builder::new(automaton);
         Ok(Compiler { vocab, options, automaton, cache })
     }
 
@@ -141,7 +142,7 @@ impl Compiler {
             let (lowered, nodes) = schema::lower_all(&schemas, &self.options.schema)?;
             let mut nodes = nodes.into_iter();
             let envelope = envelope.map(|_| nodes.next().expect("a node for each schema"));
-            self.pack(automaton::build_in(&lowered.ir, &envelope, &self.automaton)?)
+            self.pack(self.automaton.build_in(&lowered.ir, &envelope)?)
         })
     }
 
@@ -186,11 +187,12 @@ impl Compiler {
     }
 
     fn machine_of(&self, ir: &Ir) -> Result<Machine> {
-        Ok(self.tightened(automaton::build(ir, &self.automaton)?))
+        Ok(self.tightened(self.automaton.build(ir)?))
     }
 
     fn tightened(&self, mut machine: Machine) -> Machine {
         table::tighten(&mut machine, &self.vocab);
+        self.automaton.keep(&machine);
         machine
     }
 
@@ -200,7 +202,7 @@ impl Compiler {
     }
 
     fn finish(&self, ir: &Ir) -> Result<Grammar> {
-        self.pack(automaton::build(ir, &self.automaton)?)
+        self.pack(self.automaton.build(ir)?)
     }
 
     /// Number of grammars cached, and the bytes they take.

@@ -15,9 +15,12 @@ use crate::vocab::{TokenTrie, Vocabulary};
 /// Tightens the costs of all states and sites in place.
 pub fn tighten(machine: &mut Machine, vocab: &Vocabulary) {
     let ways: Vec<Option<Way>> = (0..machine.states.len() as StateId)
-        .map(|s| if s == DEAD { None } else { way(machine, vocab, s) })
+        .map(
+            |s| if s == DEAD || machine.states[s as usize].tightened { None } else { way(machine, vocab, s) },
+        )
         .collect();
-    let mut order: Vec<StateId> = (1..machine.states.len() as StateId).collect();
+    let mut order: Vec<StateId> =
+        (1..machine.states.len() as StateId).filter(|&s| ways[s as usize].is_some()).collect();
     order.sort_by_cached_key(|&s| {
         let enters = matches!(ways[s as usize], Some(Way::Enter { read: false, .. }));
         (machine.states[s as usize].cost.base, enters)

@@ -1,21 +1,20 @@
-//! A mask as it is remembered: a bitmap that is there anyway, and the tokens in which it differs.
+//! A mask as it is remembered: a bitmap that is there anyway, and the words in which it differs.
 
 use super::tables::VocabTables;
 use crate::vocab::SliceId;
 
-/// A recipe lists at most this many tokens; a mask that needs more is kept as it is.
-const MAX_LISTED: usize = 4096;
-
-/// With at most so many, no better base is looked for: they take less time than the copy.
+/// With at most so many differing words no better base is looked for: they take less time than the copy.
 const FEW: usize = 512;
 
 /// How a mask is made.
 #[derive(Debug)]
 pub(super) struct Recipe {
     base: Base,
-    /// Tokens that are the other way round than in the base.
-    tokens: Box<[u32]>,
-    /// Greatest bound after any of the tokens, less what the levels cost; `None` if nobody asked.
+    /// Words of the mask that differ from the base, ascending.
+    places: Box<[u16]>,
+    /// The bits in which they do; of [`Base::Own`], all words of the mask.
+    bits: Box<[u32]>,
+    /// Greatest bound after any of the tokens in which it differs, less what the levels cost; `None` if nobody asked.
     pub most: Option<u64>,
 }
 
@@ -32,7 +31,7 @@ pub(super) enum Base {
     Begun,
     /// All tokens of digits.
     Digits,
-    /// Nothing; the list is not of tokens but all words of the mask.
+    /// Nothing of others'.
     Own,
 }
 
@@ -51,62 +50,73 @@ impl Base {
 impl Recipe {
     /// The recipe of a mask, which may resemble `base`.
     pub fn of(mask: &[u32], base: Base, tables: &VocabTables, most: Option<u64>) -> Recipe {
-        let differing = |base: Base| Some((base, differences(mask, base.words(tables))?));
-        let mut best = differing(base);
+        let count = |base: Base| differing(mask, base.words(tables));
+        let mut best = (count(base), base);
         for other in [Base::Empty, Base::Digits, Base::Begun] {
-            if best.as_ref().is_some_and(|best| best.1.len() <= FEW) {
+            if best.0 <= FEW {
                 break;
             }
-            if let Some(found) = differing(other)
-                && best.as_ref().is_none_or(|best| found.1.len() < best.1.len())
-            {
-                best = Some(found);
+            let found = count(other);
+            if found < best.0 {
+                best = (found, other);
             }
         }
-        let (base, tokens) = best.unwrap_or_else(|| (Base::Own, mask.to_vec()));
-        Recipe { base, tokens: tokens.into_boxed_slice(), most }
+        // A differing word takes six bytes, one of a whole mask four.
+        if best.0 > mask.len() / 2 || mask.len() > 1 << 16 {
+            return Recipe { base: Base::Own, places: Box::default(), bits: mask.into(), most };
+        }
+        let (places, bits) = differences(mask, best.1.words(tables), best.0);
+        Recipe { base: best.1, places, bits, most }
     }
 
     /// Writes the mask.
     pub fn follow(&self, tables: &VocabTables, out: &mut [u32]) {
         match self.base.words(tables) {
             Some(words) => out.copy_from_slice(words),
-            None if self.base == Base::Own => return out.copy_from_slice(&self.tokens),
+            None if self.base == Base::Own => return out.copy_from_slice(&self.bits),
             None => out.fill(0),
         }
-        for &token in &self.tokens {
-            out[token as usize / 32] ^= 1 << (token % 32);
+        for (&place, &bits) in self.places.iter().zip(&self.bits) {
+            out[usize::from(place)] ^= bits;
         }
     }
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.tokens)
+        size_of_val(&*self.places) + size_of_val(&*self.bits)
     }
 }
 
-/// The tokens in which a mask differs from a bitmap, or from nothing, unless they are too many.
-fn differences(mask: &[u32], words: Option<&[u32]>) -> Option<Vec<u32>> {
+/// How many words of a mask differ from a bitmap, or from nothing.
+fn differing(mask: &[u32], words: Option<&[u32]>) -> usize {
+    let differs = |(word, base): (&u32, &u32)| u32::from(word != base);
+    let count: u32 = match words {
+        Some(words) => mask.iter().zip(words).map(differs).sum(),
+        None => mask.iter().map(|&word| u32::from(word != 0)).sum(),
+    };
+    count as usize
+}
+
+/// The places and bits of the `count` words in which a mask differs from a bitmap, or from nothing.
+fn differences(mask: &[u32], words: Option<&[u32]>, count: usize) -> (Box<[u16]>, Box<[u32]>) {
+    /// Words looked at together; most blocks are equal.
     const STEP: usize = 16;
-    let mut tokens = Vec::new();
-    for (block, mask) in mask.chunks(STEP).enumerate() {
+    let (mut places, mut bits) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (block, here) in mask.chunks(STEP).enumerate() {
         let from = block * STEP;
-        let word = |i: usize| mask[i] ^ words.map_or(0, |words| words[from + i]);
-        if (0..mask.len()).fold(0, |any, i| any | word(i)) == 0 {
+        let base = words.map(|words| &words[from..from + here.len()]);
+        if differing(here, base) == 0 {
             continue;
         }
-        for i in 0..mask.len() {
-            let mut left = word(i);
-            while left != 0 {
-                tokens.push(((from + i) * 32) as u32 + left.trailing_zeros());
-                left &= left - 1;
+        for (i, &word) in here.iter().enumerate() {
+            let left = word ^ base.map_or(0, |base| base[i]);
+            if left != 0 {
+                places.push((from + i) as u16);
+                bits.push(left);
             }
         }
-        if tokens.len() > MAX_LISTED {
-            return None;
-        }
     }
-    Some(tokens)
+    (places.into(), bits.into())
 }
 
 #[cfg(test)]

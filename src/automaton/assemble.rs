@@ -24,12 +24,33 @@ struct Range {
     id: StateId,
 }
 
+/// The forms of a trimmed frame's states.
+enum Forms {
+    /// No state has been asked for.
+    Unknown,
+    /// Nothing depends on counts: each state has one; [`DEAD`] until it is asked for.
+    One(Vec<StateId>),
+    /// Not empty where they are known.
+    Many(Vec<Vec<Range>>),
+}
+
+impl Forms {
+    /// All finished states of one raw state.
+    fn of(&self, raw: RawId) -> impl Iterator<Item = StateId> {
+        let (one, many) = match self {
+            Forms::Unknown => (None, &[][..]),
+            Forms::One(ids) => (ids.get(raw as usize).copied(), &[][..]),
+            Forms::Many(ranges) => (None, ranges.get(raw as usize).map_or(&[][..], |r| &r[..])),
+        };
+        one.into_iter().chain(many.iter().map(|r| r.id))
+    }
+}
+
 struct Assembler<'t, 'x, 'a> {
     t: &'t Trimmer<'x, 'a>,
     costs: &'t [Costs],
-    /// Per trimmed frame, once one of its states is asked for, the forms of each of its states: not empty where
-    /// they are known.
-    variants: Vec<Vec<Vec<Range>>>,
+    /// Per trimmed frame, the forms of its states.
+    forms: Vec<Forms>,
     site_ids: FxHashMap<Site, SiteId>,
     /// What becomes of a site in a region of a trimmed frame.
     entered: FxHashMap<(TrimId, RawSiteId, usize), Option<SiteId>>,
@@ -70,7 +91,7 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
     let mut a = Assembler {
         t,
         costs,
-        variants: vec![Vec::new(); t.trims.len()],
+        forms: t.trims.iter().map(|_| Forms::Unknown).collect(),
         site_ids: FxHashMap::default(),
         entered: FxHashMap::default(),
         choice_ids: FxHashMap::default(),
@@ -115,22 +136,39 @@ impl Assembler<'_, '_, '_> {
             let start = kept.starts[raw as usize].as_ref().expect("it is live");
             return self.copy_of(trim, kept, start.state);
         }
-        if self.variants[trim].is_empty() {
-            self.variants[trim] = vec![Vec::new(); frame.states.len()];
+        if let Forms::Unknown = self.forms[trim] {
+            self.forms[trim] = match t.regions[..] {
+                [_] => Forms::One(vec![DEAD; frame.states.len()]),
+                _ => Forms::Many(vec![Vec::new(); frame.states.len()]),
+            };
         }
-        if self.variants[trim][raw as usize].is_empty() {
-            self.variants[trim][raw as usize] = self.variants_of(trim, raw);
-        }
-        let variant = self.variants[trim][raw as usize]
-            .iter()
-            .position(|v| v.first <= region && region <= v.last)
-            .expect("every region in which a state is kept belongs to a variant");
+        let variant = match &self.forms[trim] {
+            Forms::Many(ranges) => {
+                if ranges[raw as usize].is_empty() {
+                    let known = self.variants_of(trim, raw);
+                    let Forms::Many(ranges) = &mut self.forms[trim] else { unreachable!("they are many") };
+                    ranges[raw as usize] = known;
+                }
+                self.variant_in(trim, raw, region)
+            }
+            _ => 0,
+        };
         self.variant(trim, raw, variant)
+    }
+
+    fn variant_in(&self, trim: TrimId, raw: RawId, region: usize) -> usize {
+        let Forms::Many(ranges) = &self.forms[trim] else { return 0 };
+        let place = ranges[raw as usize].iter().position(|v| v.first <= region && region <= v.last);
+        place.expect("every region in which a state is kept belongs to a variant")
     }
 
     fn variant(&mut self, trim: TrimId, raw: RawId, variant: usize) -> StateId {
         let id = self.machine.states.len() as StateId;
-        let known = &mut self.variants[trim][raw as usize][variant].id;
+        let known = match &mut self.forms[trim] {
+            Forms::One(ids) => &mut ids[raw as usize],
+            Forms::Many(ranges) => &mut ranges[raw as usize][variant].id,
+            Forms::Unknown => unreachable!("a state has been asked for"),
+        };
         if *known != DEAD {
             return *known;
         }
@@ -144,9 +182,6 @@ impl Assembler<'_, '_, '_> {
     /// Merges the regions of a state in which it has the same edges and one bound fits all.
     fn variants_of(&self, id: TrimId, raw: RawId) -> Vec<Range> {
         let trim = &self.t.trims[id];
-        if let [_] = trim.regions[..] {
-            return vec![Range { first: 0, last: 0, cost: self.costs[id].cost(trim, raw, 0), id: DEAD }];
-        }
         let mut variants: Vec<Range> = Vec::new();
         let mut previous: Option<Vec<Seen>> = None;
         for region in 0..trim.regions.len() {
@@ -202,7 +237,16 @@ impl Assembler<'_, '_, '_> {
         let trim = &t.trims[id];
         let f = &t.x.frames[trim.frame as usize];
         let state = &f.states[raw as usize];
-        let Range { first: region, cost, id: id_in_machine, .. } = self.variants[id][raw as usize][variant];
+        let (Range { first: region, cost, id: id_in_machine, .. }, next) = match &self.forms[id] {
+            Forms::Many(ranges) => {
+                (ranges[raw as usize][variant], ranges[raw as usize].get(variant + 1).map(|v| v.first))
+            }
+            Forms::One(ids) => {
+                let cost = self.costs[id].cost(trim, raw, 0);
+                (Range { first: 0, last: 0, cost, id: ids[raw as usize] }, None)
+            }
+            Forms::Unknown => unreachable!("a state has been asked for"),
+        };
         let mut ranges: Vec<(u8, u8, Action)> = Vec::with_capacity(state.edges.len());
         for &(lo, hi, edge) in &state.edges {
             let action = self.action(id, raw, edge, region);
@@ -211,7 +255,6 @@ impl Assembler<'_, '_, '_> {
             }
         }
         let default = self.action(id, raw, state.default, region);
-        let next = self.variants[id][raw as usize].get(variant + 1).map(|v| v.first);
         let chain = next.map(|first| (trim.regions[first].0, self.variant(id, raw, variant + 1)));
         let (mut keys, naming) = self.keys(id, raw);
         if let (Some(keys), Indent::Outer, [(.., Action::Choose { choice })]) =
@@ -336,7 +379,7 @@ impl Assembler<'_, '_, '_> {
             return Some(Found { content, starts, made: None, states: Vec::new() });
         }
         let start = |raw: RawId| {
-            let state = self.variants[id].get(raw as usize)?.first()?.id;
+            let state = self.forms[id].of(raw).next()?;
             (state != DEAD).then(|| start_of(self.t, id, &self.costs[id], raw, state))
         };
         if f.key.kind == Kind::OpenKey {
@@ -350,7 +393,8 @@ impl Assembler<'_, '_, '_> {
         } else {
             starts.push(Some(start(0)?));
         }
-        let states = self.variants[id].iter().flatten().map(|v| v.id).filter(|&s| s != DEAD).collect();
+        let raw = 0..f.states.len() as RawId;
+        let states = raw.flat_map(|raw| self.forms[id].of(raw)).filter(|&s| s != DEAD).collect();
         Some(Found { content, starts, made: Some((f.states.len(), f.outcomes[0].clone())), states })
     }
 

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::envelope::Outer;
 use super::flow::Flow;
-use super::formula::{Formula, Formulas, Pair};
+use super::formula::{Formula, Formulas, NEVER, Pair};
 use super::kept::{self, Content, KeptFrame, KeptFrames};
 use super::machine::{Indent, Label};
 use super::order::{Order, appearance};
@@ -533,7 +533,10 @@ impl<'a> Explorer<'a> {
                 let after = self.settle(after, asked, verdicts);
                 self.alive(frame, &after)
             }
-            Continuation::Member(tracks) => self.settle_tracks(frame, tracks, asked, verdicts).is_some(),
+            Continuation::Member(tracks) => tracks.iter().flatten().any(|&id| {
+                let holds = self.object_data(frame).tracks[id as usize].holds;
+                self.settle_one(holds, asked, verdicts) != NEVER
+            }),
             Continuation::Key(_) | Continuation::JudgedKey(..) => true,
         }
     }

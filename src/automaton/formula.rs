@@ -436,6 +436,17 @@ impl<A: Alternative> Formulas<A> {
 
     /// Calls `visit` on every atom, once per shared node.
     pub fn atoms(&self, f: Formula, visit: &mut impl FnMut(A)) {
+        // Most formulas are one atom, or a few of them side by side.
+        match self.node(f) {
+            Node::Never | Node::Always => return,
+            Node::Atom(a) => return visit(*a),
+            Node::And(list) | Node::Or(list)
+                if list.iter().all(|&g| matches!(self.node(g), Node::Atom(_))) =>
+            {
+                return list.iter().for_each(|&g| self.atoms(g, visit));
+            }
+            _ => {}
+        }
         let mut seen = FxHashSet::default();
         let mut todo = vec![f];
         while let Some(f) = todo.pop() {

@@ -10,6 +10,8 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::explore::{Expansion, Explorer};
 use super::formula::Formula;
 use super::keys::Here;
@@ -124,16 +126,16 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    fn positions(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Box<[KeyPosition]>>> {
+    fn positions(&mut self, frame: FrameId, tracks: &Tracks) -> Result<Vec<Positions>> {
         let mut positions = Vec::with_capacity(tracks.len());
         for entry in tracks.iter() {
-            let mut list = Vec::with_capacity(entry.len());
+            let mut list = Positions::with_capacity(entry.len());
             for &track in entry.iter() {
                 list.push(KeyPosition::Trie(self.trie(frame, track)?));
             }
             list.sort_unstable();
             list.dedup();
-            positions.push(list.into_boxed_slice());
+            positions.push(list);
         }
         Ok(positions)
     }
@@ -153,9 +155,9 @@ impl Explorer<'_> {
         &mut self,
         frame: FrameId,
         any_state: u32,
-        positions: &Rc<[Box<[KeyPosition]>]>,
+        positions: &Rc<[Positions]>,
         written: u32,
-        conditions: &[Formula],
+        conditions: &Rc<[Formula]>,
         out: &mut Expansion,
     ) -> Result<()> {
         if self.any_order() {
@@ -163,7 +165,7 @@ impl Explorer<'_> {
         }
         let any = pattern::canonical_any();
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
-        let mut bytes: Vec<u8> = positions
+        let mut bytes: SmallVec<[u8; 16]> = positions
             .iter()
             .flatten()
             .filter_map(|&p| if let KeyPosition::Trie(t) = p { Some(t) } else { None })
@@ -177,15 +179,15 @@ impl Explorer<'_> {
             KeyPosition::Open(track) => Some(track),
             KeyPosition::Trie(t) => data.tries.node(t).open,
         };
-        let elsewhere: Vec<Box<[u32]>> =
+        let elsewhere: Vec<TrackList> =
             positions.iter().map(|e| data.entry(e.iter().filter_map(|&p| open(p)))).collect();
 
-        let mut declared = Vec::new();
+        let mut declared = Vec::with_capacity(bytes.len());
         for &b in &bytes {
-            let next: Vec<Box<[KeyPosition]>> = positions
+            let next: Rc<[Positions]> = positions
                 .iter()
                 .map(|entry| {
-                    let mut list: Vec<KeyPosition> = entry
+                    let mut list: Positions = entry
                         .iter()
                         .filter_map(|&p| match p {
                             KeyPosition::Open(_) => Some(p),
@@ -197,14 +199,14 @@ impl Explorer<'_> {
                         .collect();
                     list.sort_unstable();
                     list.dedup();
-                    list.into()
+                    list
                 })
                 .collect();
             declared.push((b, next));
         }
         // The closing quote: names that end here, and undeclared keys.
         let (mut seen, mut known) = (0, false);
-        let ended: Vec<Box<[u32]>> = positions
+        let ended: Vec<TrackList> = positions
             .iter()
             .map(|entry| {
                 data.entry(entry.iter().filter_map(|&p| match p {
@@ -228,7 +230,7 @@ impl Explorer<'_> {
             let state = any.next(any_state, b);
             let conditions = self.read_conditions(conditions, b, any.boundary[state as usize]);
             let written = if written > 0 { written + 1 } else { 0 };
-            let to = StateKey::Key(state, next.into(), written, conditions);
+            let to = StateKey::Key(state, next, written, conditions);
             let to = self.state(frame, to)?;
             out.stay(b, to);
         }

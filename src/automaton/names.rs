@@ -145,12 +145,15 @@ impl Explorer<'_> {
     }
 
     /// The conditions of a frame after one more byte of a name.
-    pub fn read_conditions(&mut self, conditions: &[Formula], byte: u8, whole: bool) -> Rc<[Formula]> {
+    pub fn read_conditions(&mut self, conditions: &Rc<[Formula]>, byte: u8, whole: bool) -> Rc<[Formula]> {
+        if conditions.is_empty() {
+            return conditions.clone();
+        }
         conditions.iter().map(|&f| self.read_name(f, byte, whole)).collect()
     }
 
     /// The conditions that tracks wait for.
-    fn awaited(&self, frame: FrameId, tracks: &[Box<[u32]>]) -> Vec<usize> {
+    fn awaited(&self, frame: FrameId, tracks: &[TrackList]) -> Vec<usize> {
         let data = self.frames[frame as usize].object.as_ref().expect("object frame");
         let mut awaited = Vec::new();
         for &track in tracks.iter().flatten() {
@@ -170,7 +173,7 @@ impl Explorer<'_> {
     pub fn end_name(
         &mut self,
         frame: FrameId,
-        tracks: Vec<Box<[u32]>>,
+        tracks: Vec<TrackList>,
         conditions: &[Formula],
     ) -> Option<Tracks> {
         let awaited = if conditions.is_empty() { Vec::new() } else { self.awaited(frame, &tracks) };
@@ -219,7 +222,7 @@ impl Explorer<'_> {
     pub fn leave_tries(
         &mut self,
         frame: FrameId,
-        tracks: Vec<Box<[u32]>>,
+        tracks: Vec<TrackList>,
         any_state: u32,
         conditions: &[Formula],
         declared: &[u8],

@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::smallvec;
 
 use super::explore::Explorer;
 use super::formula::{ALWAYS, Formula, NEVER, Node as F};
@@ -133,17 +134,20 @@ impl ObjectData {
 
     /// The entry of these tracks. Of many, what holds without a name skipped can write all that the others
     /// could and is followed alone; what holds otherwise is followed beside those that have skipped nothing.
-    pub fn entry(&self, tracks: impl IntoIterator<Item = u32>) -> Box<[u32]> {
-        let mut ids: Vec<u32> = tracks.into_iter().collect();
+    pub fn entry(&self, tracks: impl IntoIterator<Item = u32>) -> TrackList {
+        let mut ids: TrackList = tracks.into_iter().collect();
+        if ids.len() < 2 {
+            return ids;
+        }
         let at = |id: u32| self.tracks[id as usize];
         let holding = ids.iter().filter(|&&id| at(id).holds == ALWAYS);
         let best = holding.copied().min_by_key(|&id| (at(id).skipped, at(id).position, at(id).shape));
         if let Some(best) = best.filter(|&id| self.shapes[at(id).shape as usize].commits) {
-            ids.retain(|&id| id == best || at(best).skipped && !at(id).skipped);
+            ids.retain(|&mut id| id == best || at(best).skipped && !at(id).skipped);
         }
         ids.sort_unstable();
         ids.dedup();
-        ids.into()
+        ids
     }
 }
 
@@ -257,7 +261,7 @@ impl Explorer<'_> {
         }
         if key.keep_false {
             let any = self.object_data(frame).track(Track::start(ANY, ALWAYS));
-            start.push([any].into());
+            start.push(smallvec![any]);
         }
         Ok(self.forget_names(frame, start.into()))
     }

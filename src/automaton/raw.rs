@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::flow::Flow;
 use super::formula::{Alternative, Formula};
@@ -165,7 +166,7 @@ pub(crate) enum StateKey {
     ObjectStart(Tracks, bool),
     /// Inside a key: state of the any-automaton, positions in the tries, bytes read (kept only for
     /// free key order), and what is left of the conditions that keys are judged for.
-    Key(u32, Rc<[Box<[KeyPosition]>]>, u32, Rc<[Formula]>),
+    Key(u32, Rc<[Positions]>, u32, Rc<[Formula]>),
     /// After a key: its continuation, its number + 1 if it is recorded as seen, and whether it is certain not to
     /// have been seen before, as the state before knew.
     Colon(Tracks, u8, bool),
@@ -179,7 +180,13 @@ pub(crate) enum StateKey {
 }
 
 /// Per entry the tracks alive, by id, sorted.
-pub(crate) type Tracks = Rc<[Box<[u32]>]>;
+pub(crate) type Tracks = Rc<[TrackList]>;
+
+/// Mostly one or two.
+pub(crate) type TrackList = SmallVec<[u32; 2]>;
+
+/// Where in the names of an entry's tracks a key is.
+pub(crate) type Positions = SmallVec<[KeyPosition; 2]>;
 
 /// Where in the names of one track a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

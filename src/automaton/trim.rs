@@ -590,8 +590,11 @@ impl<'x, 'a> Trimmer<'x, 'a> {
     fn need_inside(&self, site: &RawSite, outcome: usize) -> u8 {
         let known = self.start_need[site.child as usize][outcome];
         // Only undeclared keys are entered elsewhere than at their start.
+        if site.start == 0 || known == NEVER {
+            return known;
+        }
         match self.ids.get(&(site.child, vec![outcome as u32])) {
-            Some(&id) if site.start != 0 && known != NEVER && self.trims[id].is_settled => {
+            Some(&id) if self.trims[id].is_settled => {
                 self.trims[id].need[self.trims[id].at(site.start, 0)]
             }
             // Every undeclared key that is not judged can be finished.

@@ -3,8 +3,11 @@
 use super::tables::VocabTables;
 use crate::vocab::SliceId;
 
-/// With at most so many differing words no better base is looked for: they take less time than the copy.
-const FEW: usize = 512;
+/// Of a mask's blocks every so-manieth is compared with each base.
+const SAMPLED: usize = 8;
+
+/// With at most so many differing words in the sample no better base is looked for: all of them take less time than the copy.
+const FEW: u32 = 64;
 
 /// How a mask is made.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Base {
 impl Recipe {
     /// The recipe of a mask, which may resemble `base`.
     pub fn of(mask: &[u32], base: Base, tables: &VocabTables, most: Option<u64>) -> Recipe {
-        let count = |base: Base| differing(mask, base.words(tables));
+        let count = |base: Base| sample(mask, base.words(tables));
         let mut best = (count(base), base);
         for other in [Base::Empty, Base::Digits, Base::Begun] {
             if best.0 <= FEW {
@@ -62,11 +65,11 @@ impl Recipe {
             }
         }
         // A differing word takes six bytes, one of a whole mask four.
-        if best.0 > mask.len() / 2 || mask.len() > 1 << 16 {
-            return Recipe { base: Base::Own, places: Box::default(), bits: mask.into(), most };
+        let most_words = if mask.len() <= 1 << 16 { mask.len() / 2 } else { 0 };
+        match differences(mask, best.1.words(tables), most_words) {
+            Some((places, bits)) => Recipe { base: best.1, places, bits, most },
+            None => Recipe { base: Base::Own, places: Box::default(), bits: mask.into(), most },
         }
-        let (places, bits) = differences(mask, best.1.words(tables), best.0);
-        Recipe { base: best.1, places, bits, most }
     }
 
     /// Writes the mask.
@@ -87,36 +90,49 @@ impl Recipe {
     }
 }
 
-/// How many words of a mask differ from a bitmap, or from nothing.
-fn differing(mask: &[u32], words: Option<&[u32]>) -> usize {
-    let differs = |(word, base): (&u32, &u32)| u32::from(word != base);
-    let count: u32 = match words {
-        Some(words) => mask.iter().zip(words).map(differs).sum(),
-        None => mask.iter().map(|&word| u32::from(word != 0)).sum(),
-    };
-    count as usize
+/// Words compared together.
+const BLOCK: usize = 16;
+const NOTHING: [u32; BLOCK] = [0; BLOCK];
+
+/// Blocks of a mask and of a bitmap, or of nothing: how many of their words differ.
+fn differing(mask: &[u32; BLOCK], base: &[u32; BLOCK]) -> u32 {
+    mask.iter().zip(base).map(|(word, base)| u32::from(word != base)).sum()
 }
 
-/// The places and bits of the `count` words in which a mask differs from a bitmap, or from nothing.
-fn differences(mask: &[u32], words: Option<&[u32]>, count: usize) -> (Box<[u16]>, Box<[u32]>) {
-    /// Words looked at together; most blocks are equal.
-    const STEP: usize = 16;
-    let (mut places, mut bits) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for (block, here) in mask.chunks(STEP).enumerate() {
-        let from = block * STEP;
-        let base = words.map(|words| &words[from..from + here.len()]);
-        if differing(here, base) == 0 {
-            continue;
+/// In how many words of a mask's sample it differs from a bitmap, or from nothing.
+fn sample(mask: &[u32], words: Option<&[u32]>) -> u32 {
+    let blocks = mask.as_chunks::<BLOCK>().0.iter().step_by(SAMPLED);
+    match words {
+        Some(words) => {
+            blocks.zip(words.as_chunks().0.iter().step_by(SAMPLED)).map(|(m, w)| differing(m, w)).sum()
         }
-        for (i, &word) in here.iter().enumerate() {
-            let left = word ^ base.map_or(0, |base| base[i]);
-            if left != 0 {
+        None => blocks.map(|m| differing(m, &NOTHING)).sum(),
+    }
+}
+
+/// The places and bits of the words in which a mask differs from a bitmap, or from nothing, unless they are more than
+/// `most`.
+fn differences(mask: &[u32], words: Option<&[u32]>, most: usize) -> Option<(Box<[u16]>, Box<[u32]>)> {
+    let (mut places, mut bits) = (Vec::with_capacity(FEW as usize), Vec::with_capacity(FEW as usize));
+    let (blocks, rest) = mask.as_chunks::<BLOCK>();
+    let mut compare = |from: usize, mask: &[u32], base: &[u32]| {
+        for (i, (word, base)) in mask.iter().zip(base).enumerate() {
+            if word != base {
                 places.push((from + i) as u16);
-                bits.push(left);
+                bits.push(word ^ base);
             }
         }
+        places.len() <= most
+    };
+    for (i, block) in blocks.iter().enumerate() {
+        let base = words.map_or(&NOTHING, |words| &words.as_chunks().0[i]);
+        if differing(block, base) > 0 && !compare(i * BLOCK, block, base) {
+            return None;
+        }
     }
-    (places.into(), bits.into())
+    let from = blocks.len() * BLOCK;
+    let base = words.map_or(&NOTHING[..rest.len()], |words| &words[from..]);
+    compare(from, rest, base).then(|| (places.into(), bits.into()))
 }
 
 #[cfg(test)]

@@ -26,8 +26,9 @@ struct Form {
 
 /// Writes all rows; `choices` are the places of the machine's lists of choices.
 pub(super) fn rows(machine: &Machine, choices: &[u32]) -> Rows {
-    let mut written: Vec<u32> = Vec::new();
+    let mut written: Vec<u32> = Vec::with_capacity(8 * machine.states.len());
     let mut often: FxHashMap<u64, u32> = FxHashMap::default();
+    often.reserve(machine.states.len());
     let mut read_at_start = FxHashMap::default();
     let mut forms: Vec<(Form, Option<Form>)> = Vec::with_capacity(machine.states.len());
     for (id, state) in (0..).zip(&machine.states) {
@@ -92,16 +93,12 @@ fn pack(action: Action, here: Option<StateId>, choices: &[u32]) -> u32 {
 /// declared name are one default.
 fn usual(machine: &Machine, read_at_start: &mut FxHashMap<SiteId, ByteSet>, row: &Row) -> Action {
     let unread = row.ranges.iter().map(|r| r.2).filter(|a| matches!(a, Action::Enter { read: false, .. }));
+    if row.default != Action::Dead || unread.clone().nth(1).is_none() {
+        return row.default;
+    }
     let often = |a: Action| row.ranges.iter().filter(|r| r.2 == a).count();
-    if row.default != Action::Dead || unread.clone().count() < 2 {
-        return row.default;
-    }
-    let Some(entered @ Action::Enter { site, .. }) = unread.max_by_key(|&a| often(a)) else {
-        return row.default;
-    };
-    if often(entered) < 2 {
-        return row.default;
-    }
+    let most = unread.map(|a| (often(a), a)).max_by_key(|&(often, _)| often);
+    let Some((2.., entered @ Action::Enter { site, .. })) = most else { return row.default };
     let used = *read_at_start.entry(site).or_insert_with(|| {
         let starts =
             machine.sites[site as usize].variants.iter().map(|v| &machine.states[v.start as usize].row);
@@ -122,7 +119,11 @@ fn read_by(row: &Row) -> ByteSet {
     let mut set = [0; 4];
     for &(lo, hi, action) in &row.ranges {
         if action != Action::Dead {
-            (lo..=hi).for_each(|b| set[usize::from(b >> 6)] |= 1 << (b & 63));
+            for word in lo >> 6..=hi >> 6 {
+                let first = if word == lo >> 6 { lo & 63 } else { 0 };
+                let last = if word == hi >> 6 { hi & 63 } else { 63 };
+                set[usize::from(word)] |= u64::MAX << first & u64::MAX >> (63 - last);
+            }
         }
     }
     set

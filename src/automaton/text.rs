@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::explore::{Expansion, Explorer};
 use super::formula::{ALWAYS, Formula, NEVER};
@@ -25,6 +26,9 @@ pub(crate) struct TextData {
     /// Numbers: whether their digits are counted, here and not by the automata.
     digits: Digits,
 }
+
+/// Per automaton the state after a byte; of any text's automaton last.
+type Successors = SmallVec<[u32; 4]>;
 
 impl TextData {
     fn new(any: Arc<ByteDfa>, automata: &[&ByteDfa], digits: Digits) -> Self {
@@ -109,28 +113,31 @@ impl Explorer<'_> {
         let string = self.frames[frame as usize].key.kind != Kind::Number;
         let counted = data.digits == Digits::Counted;
         let mut next: Vec<Formula> = Vec::with_capacity(verdicts.len());
-        // Neighbouring ranges mostly lead to the same state.
-        let mut last: Option<(u32, Rc<[Formula]>, Option<RawId>)> = None;
+        // Where a range leads follows from the states that it leads to in the automata, and those are few.
+        let automata = self.automata(&verdicts);
+        let mut known: SmallVec<[(Successors, Option<RawId>); 8]> = SmallVec::new();
         for &(lo, hi) in &data.ranges {
             let any_next = any.next(any_state, lo);
             if any_next == ByteDfa::DEAD && string {
                 continue;
             }
             let boundary = any.boundary[any_next as usize];
-            next.clear();
-            for &f in verdicts.iter() {
-                next.push(self.read(f, lo, string && boundary));
-            }
-            let to = match &last {
-                Some((state, formulas, to)) if *state == any_next && **formulas == *next => *to,
-                _ => {
+            let all = if string { &self.strings } else { &self.numbers };
+            let successors = automata.iter().map(|&(dfa, state)| all[dfa as usize].next(state, lo));
+            let successors: Successors = successors.chain([any_next]).collect();
+            let to = match known.iter().find(|k| k.0 == successors) {
+                Some(&(_, to)) => to,
+                None => {
+                    next.clear();
+                    for &f in verdicts.iter() {
+                        next.push(self.read(f, lo, string && boundary));
+                    }
                     // Numbers of a bounded range may have more digits than an unbounded one is given.
                     let spelled = any_next != ByteDfa::DEAD || next.iter().any(|&f| f != NEVER);
-                    let formulas: Rc<[Formula]> = next.as_slice().into();
-                    let key = StateKey::Text(any_next, formulas.clone());
                     let leads_on = spelled && self.alive(frame, &next);
+                    let key = StateKey::Text(any_next, next.as_slice().into());
                     let to = if leads_on { Some(self.state(frame, key)?) } else { None };
-                    last = Some((any_next, formulas, to));
+                    known.push((successors, to));
                     to
                 }
             };
@@ -150,6 +157,21 @@ impl Explorer<'_> {
             None => {}
         }
         Ok(())
+    }
+
+    /// The automata of formulas over a text, each in the states that it is in.
+    fn automata(&self, formulas: &[Formula]) -> SmallVec<[(u32, u32); 4]> {
+        let mut automata = SmallVec::new();
+        for &f in formulas {
+            self.formulas.atoms(f, &mut |atom| {
+                if let Atom::String { dfa, state } | Atom::Number { dfa, state } = atom {
+                    automata.push((dfa, state));
+                }
+            });
+        }
+        automata.sort_unstable();
+        automata.dedup();
+        automata
     }
 
     /// The formula after one more byte. Parts that formulas share are looked at once for all of them.

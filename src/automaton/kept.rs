@@ -322,3 +322,27 @@ pub(crate) fn open_key_number(any_state: u32) -> u32 {
 pub(crate) fn open_key_state(number: u32) -> u32 {
     if number == 0 { pattern::canonical_any().start } else { number }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::automaton::{Builder, Options};
+    use crate::ir::{IrBuilder, TRUE};
+
+    #[test]
+    fn what_was_made_is_kept_and_stands_for_itself() {
+        let ir = IrBuilder::new().finish(TRUE);
+        let builder = Builder::new(Options::default());
+        let first = builder.build(&ir).unwrap();
+        let made = |m: &Machine| m.frames.iter().filter(|f| f.made.is_some()).count();
+        assert_eq!(made(&first), 8, "strings, numbers, three words, arrays, objects and names");
+        builder.keep(&first);
+        let kept = builder.kept.get(&Content::Any(Kind::Object)).expect("objects are kept");
+        assert_eq!(kept.children.len(), 8);
+        let second = builder.build(&ir).unwrap();
+        assert_eq!(made(&second), 0);
+        assert_eq!(first.states.len(), second.states.len());
+        let rows = |m: &Machine| m.states.iter().map(|s| s.row.clone()).collect::<Vec<_>>();
+        assert!(rows(&first) == rows(&second) && first.sites == second.sites);
+    }
+}

@@ -594,9 +594,7 @@ impl<'x, 'a> Trimmer<'x, 'a> {
             return known;
         }
         match self.ids.get(&(site.child, vec![outcome as u32])) {
-            Some(&id) if self.trims[id].is_settled => {
-                self.trims[id].need[self.trims[id].at(site.start, 0)]
-            }
+            Some(&id) if self.trims[id].is_settled => self.trims[id].need[self.trims[id].at(site.start, 0)],
             // Every undeclared key that is not judged can be finished.
             _ => known,
         }

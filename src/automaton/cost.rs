@@ -255,6 +255,8 @@ fn cheapest(
         }
     };
     let default = [(0, 255, state.default)];
+    // A site that no other byte enters at a lower price: names are taken over at most bytes, in several ranges.
+    let mut settled: Option<RawSiteId> = None;
     let mut dearest = naming.and_then(|n| n.unsure(s)).map(|_| Amount::ZERO);
     for &(lo, hi, edge) in edges.iter().chain(&default) {
         let spelled = (lo..=hi).any(|b| spellable[b as usize]);
@@ -284,10 +286,13 @@ fn cheapest(
                 }
             }
             Edge::Enter { site, read } => {
-                if read && !spelled {
+                if read && !spelled || settled == Some(site) {
                     continue;
                 }
                 let raw = &t.x.sites[site as usize];
+                if !read && begins_at_least(t, trim.entries(raw, region), raw.start, (lo, hi)) {
+                    settled = Some(site);
+                }
                 for &(depth, child) in trim.entries(raw, region) {
                     let inside = &t.trims[child];
                     let deep = one_deeper(inside.need[inside.at(raw.start, 0)]);
@@ -344,6 +349,13 @@ pub(crate) fn through(
     deeper.sum(after(t, trim, costs, site, &inside.useful, region))
 }
 
+/// Whether some byte of a range begins what a site enters as cheaply as any byte does.
+fn begins_at_least(t: &Trimmer<'_, '_>, entries: &[(u8, TrimId)], start: RawId, (lo, hi): (u8, u8)) -> bool {
+    let [(_, child)] = *entries else { return false };
+    let Some(kept) = &t.x.frames[t.trims[child].frame as usize].kept else { return false };
+    kept.starts[start as usize].as_ref().is_some_and(|s| s.least.is_some_and(|b| lo <= b && b <= hi))
+}
+
 /// The bound of a frame that begins with one of the given bytes.
 fn beginning(t: &Trimmer<'_, '_>, inside: &Trim, costs: &Costs, start: RawId, (lo, hi): (u8, u8)) -> Amount {
     let f = &t.x.frames[inside.frame as usize];
@@ -394,12 +406,17 @@ pub(crate) fn start_of(
         Edge::Stay { to, space: false, tick } => Some((lo, hi, after_first(trim, costs, to, tick))),
         _ => None,
     });
+    let first: Vec<(u8, u8, Amount)> = stays.collect();
+    let spelled = first.iter().filter_map(|&(lo, hi, amount)| {
+        Some((amount.base, (lo..=hi).find(|&b| t.x.options.spellable[b as usize])?))
+    });
     Start {
         state,
         need: trim.need[trim.at(start, 0)],
         amount: at_start_of(trim, costs, start, 0),
         all_missing: costs.all_missing,
-        first: stays.collect(),
+        least: spelled.min().map(|(_, byte)| byte),
+        first,
     }
 }
 

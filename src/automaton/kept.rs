@@ -122,6 +122,8 @@ pub(crate) struct Start {
     pub all_missing: Option<Amount>,
     /// By its first bytes, the bound of what begins with one of them.
     pub first: Vec<(u8, u8, Amount)>,
+    /// A byte after which it is lowest.
+    pub least: Option<u8>,
 }
 
 /// Another frame that a kept one enters, of those that ask for nothing: its kind, and at which of its

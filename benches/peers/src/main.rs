@@ -1,7 +1,9 @@
 //! Both engines over files in MaskBench's format, token by token in turn: times of one run.
 //!
-//! `cargo run --release -- DIR [LIST]`; LIST names files, one a line. Files that both compile are measured, and of
-//! their instances those that both accept so far. Times are microseconds, on one thread.
+//! `cargo run --release -- DIR [LIST] [--plot FILE.svg]`; LIST names files, one a line. Files that both compile are measured,
+//! and of their instances those that both accept so far. Times are microseconds, on one thread.
+
+mod plot;
 
 use std::path::Path;
 use std::time::Instant;
@@ -27,9 +29,10 @@ fn text(value: &Value) -> String {
 struct Times([Vec<f64>; 2]);
 
 impl Times {
-    fn print(mut self, name: &str) {
-        self.0.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
-        let [ours, theirs] = &self.0;
+    fn print(&self, name: &str) {
+        let mut sorted = self.0.clone();
+        sorted.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+        let [ours, theirs] = &sorted;
         let Some(last) = ours.len().checked_sub(1) else { return };
         for (name_of, q) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)] {
             let at = |times: &[f64]| times[(last as f64 * q).round() as usize];
@@ -53,8 +56,14 @@ fn timed<T>(times: &mut Vec<f64>, f: impl FnOnce() -> T) -> T {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1);
-    let dir = args.next().expect("usage: DIR [LIST]");
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let plot = args.iter().position(|a| a == "--plot").map(|at| {
+        args.remove(at);
+        assert!(at < args.len(), "--plot FILE.svg");
+        args.remove(at)
+    });
+    let mut args = args.into_iter();
+    let dir = args.next().expect("usage: DIR [LIST] [--plot FILE.svg]");
     let names: Vec<String> = match args.next() {
         Some(list) => {
             let list = std::fs::read_to_string(list).expect("the list is readable");
@@ -111,4 +120,8 @@ fn main() {
     first.print("first mask");
     masks.print("mask");
     commits.print("commit");
+    if let Some(file) = plot {
+        let panels = [("a mask", &masks), ("a token taken", &commits), ("a schema compiled", &compile)];
+        plot::draw(Path::new(&file), &panels).expect("the plot can be written");
+    }
 }

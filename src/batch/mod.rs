@@ -9,5 +9,5 @@ mod lines;
 mod settled;
 
 pub use journal::Journal;
-pub use lines::{Lines, Read};
+pub use lines::{Lines, Read, count_lines};
 pub use settled::Settled;

@@ -40,8 +40,9 @@ pub struct ServeArgs {
     /// Requests that wait besides; one more is answered with 429.
     #[arg(long, default_value_t = 256)]
     pub queue: u16,
-    /// Connections at a time; further ones wait.
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Connections at a time; further ones wait. Each takes a file descriptor, and files and batches want some, too: stay well
+    /// below the limit of a process (`ulimit -n`)
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
     /// The longest body of a request, in KiB.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
@@ -123,7 +124,7 @@ impl ServeArgs {
             max_tokens: self.max_tokens,
             seed: self.seed,
             framing: Framing { refusal: self.refusal_marker.clone(), ..Framing::default() },
-            fingerprint: format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), self.backend.as_str()),
+            fingerprint: format!("warpgrammar-{}", env!("CARGO_PKG_VERSION")),
             grace: self.grace,
         })
     }

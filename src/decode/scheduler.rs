@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::prepared::{Prepared, refusal};
 use crate::chat::{Delta, Output, Usage};
-use crate::engine::{Engine, EngineOptions, Request, SlotId, Step};
+use crate::engine::{Backend, Engine, EngineOptions, Request, SlotId, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{LogitsSource, SeqId};
 use crate::openai::ApiError;
@@ -71,6 +71,10 @@ pub struct Scheduler<M, R> {
     submitted: u64,
     logits: Vec<f32>,
     done: Decoding,
+    /// Requests that have ended and are not handed back yet.
+    ended: Vec<Ended<R>>,
+    /// The engine is not where the rows are: it must be set up anew before the next step.
+    stale: bool,
 }
 
 /// A request that was submitted.
@@ -118,6 +122,8 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
             submitted: 0,
             logits: Vec::new(),
             done: Decoding::default(),
+            ended: Vec::new(),
+            stale: false,
         })
     }
 
@@ -137,7 +143,12 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
 
     /// Whether there is nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.requests.is_empty()
+        self.requests.is_empty() && self.ended.is_empty()
+    }
+
+    /// The backend that decodes, [`crate::engine::Backend::Auto`] decided.
+    pub fn backend(&self) -> Backend {
+        self.engine.backend()
     }
 
     /// Slots in use, and choices that wait for one.
@@ -155,39 +166,38 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
     /// A panic in the engine or the source ends the request that caused it, and no other.
     ///
     /// # Errors
-    /// The source fails as a whole, or the engine cannot be set up anew after a panic. Requests stay as they were; see
-    /// [`Scheduler::abandon`].
+    /// The source fails as a whole, or the engine cannot be set up anew after a panic. Requests stay as they were, and those
+    /// that have ended are handed back by the next call; see [`Scheduler::abandon`], too.
     pub fn step(&mut self) -> Result<Vec<Ended<R>>> {
-        let mut ended = Vec::new();
-        self.drop_unread()?;
-        self.admit_waiting(&mut ended)?;
-        if self.rows.is_empty() {
-            return Ok(ended);
+        if self.stale {
+            self.set_up_anew(&[])?;
         }
-        let all = 0..self.rows.len();
-        let steps = match catch_unwind(AssertUnwindSafe(|| self.compute(all))) {
-            Ok(steps) => steps?,
-            Err(_) => self.compute_one_by_one()?,
-        };
-        self.done.steps += 1;
-        self.done.tokens += steps.iter().filter(|step| step.is_ok()).count();
-        for (row, step) in std::mem::take(&mut self.rows).into_iter().zip(steps) {
-            self.hand_out(row, step, &mut ended)?;
+        self.drop_unread();
+        self.admit_waiting()?;
+        if !self.rows.is_empty() {
+            let all = 0..self.rows.len();
+            let steps = match catch_unwind(AssertUnwindSafe(|| self.compute(all))) {
+                Ok(steps) => steps?,
+                Err(_) => self.compute_one_by_one()?,
+            };
+            self.done.steps += 1;
+            self.done.tokens += steps.iter().filter(|step| step.is_ok()).count();
+            for (row, step) in std::mem::take(&mut self.rows).into_iter().zip(steps) {
+                self.hand_out(row, step);
+            }
         }
-        Ok(ended)
+        Ok(std::mem::take(&mut self.ended))
     }
 
-    /// Ends all requests with this error.
+    /// Ends all requests that have not ended with this error.
     pub fn abandon(&mut self, error: &ApiError) -> Vec<Ended<R>> {
         self.waiting.clear();
         for row in std::mem::take(&mut self.rows) {
-            // What cannot be retired is not there.
-            let _ = self.retire(&row);
+            self.retire(&row);
         }
-        self.requests
-            .drain()
-            .map(|(_, begun)| Ended { reader: begun.reader, outcome: Err(error.clone()) })
-            .collect()
+        let open = self.requests.drain();
+        self.ended.extend(open.map(|(_, begun)| Ended { reader: begun.reader, outcome: Err(error.clone()) }));
+        std::mem::take(&mut self.ended)
     }
 
     /// Steps these rows.
@@ -215,7 +225,12 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
         self.set_up_anew(&steps)?;
         for at in 0..self.rows.len() {
             let step = match catch_unwind(AssertUnwindSafe(|| self.compute(at..at + 1))) {
-                Ok(step) => step?.remove(0),
+                Ok(Ok(mut step)) => step.remove(0),
+                Ok(Err(error)) => {
+                    // The rows before this one have been stepped, and what they drew is not handed out.
+                    self.stale = true;
+                    return Err(error);
+                }
                 Err(panic) => Err(panicked(&*panic)),
             };
             let failed = step.is_err();
@@ -229,30 +244,33 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
 
     /// A new engine with all rows where they were, the first ones after the steps that were made.
     fn set_up_anew(&mut self, steps: &[Result<Step>]) -> Result<()> {
+        self.stale = true;
         self.engine = Engine::new(self.vocab.clone(), self.options.engine.clone())?;
-        let mut rows = std::mem::take(&mut self.rows);
-        for (at, row) in rows.iter_mut().enumerate() {
-            row.slot = self.slot(row.request, row.choice)?;
+        for at in 0..self.rows.len() {
+            let (request, choice) = (self.rows[at].request, self.rows[at].choice);
+            let slot = self.slot(request, choice)?;
+            self.rows[at].slot = slot;
             let next = steps.get(at).and_then(|step| step.as_ref().ok()).map(|step| step.token);
-            for token in row.tokens.iter().copied().chain(next) {
+            for token in self.rows[at].tokens.iter().copied().chain(next) {
                 // Free text may end with any stop token; the row is retired before it is stepped again.
-                self.engine.advance(row.slot, token)?;
+                self.engine.advance(slot, token)?;
             }
         }
-        self.rows = rows;
+        self.stale = false;
         Ok(())
     }
 
-    fn admit_waiting(&mut self, ended: &mut Vec<Ended<R>>) -> Result<()> {
+    fn admit_waiting(&mut self) -> Result<()> {
         while self.engine.free_slots() > 0
             && let Some((id, choice)) = self.waiting.pop_front()
         {
             match catch_unwind(AssertUnwindSafe(|| self.admit(id, choice))) {
                 Ok(Ok(row)) => self.rows.push(row),
-                Ok(Err(error)) => self.fail(id, refusal(&error), ended)?,
+                Ok(Err(error)) => self.fail(id, refusal(&error)),
                 Err(panic) => {
+                    self.stale = true;
+                    self.fail(id, refusal(&panicked(&*panic)));
                     self.set_up_anew(&[])?;
-                    self.fail(id, refusal(&panicked(&*panic)), ended)?;
                 }
             }
         }
@@ -286,14 +304,14 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
     }
 
     /// Gives a row's token to its reader. The row goes back among the others unless it has ended.
-    fn hand_out(&mut self, mut row: Row, step: Result<Step>, ended: &mut Vec<Ended<R>>) -> Result<()> {
+    fn hand_out(&mut self, mut row: Row, step: Result<Step>) {
         let Some(begun) = self.requests.get_mut(&row.request) else { return self.retire(&row) };
         let step = match step {
             Ok(step) => step,
             Err(error) => {
                 let message = format!("{error} (after {} tokens)", row.output.tokens());
-                self.retire(&row)?;
-                return self.fail(row.request, ApiError::server(message), ended);
+                self.retire(&row);
+                return self.fail(row.request, ApiError::server(message));
             }
         };
         row.tokens.push(step.token);
@@ -308,55 +326,59 @@ impl<M: LogitsSource, R: Reader> Scheduler<M, R> {
         let (last, flow) = match taken {
             Ok(taken) => taken,
             Err(panic) => {
-                self.retire(&row)?;
-                return self.fail(row.request, refusal(&panicked(&*panic)), ended);
+                self.retire(&row);
+                return self.fail(row.request, refusal(&panicked(&*panic)));
             }
         };
         begun.tokens += 1;
         begun.open -= u32::from(last);
         let (whole, id) = (begun.open == 0, row.request);
         if last || flow.is_break() {
-            self.retire(&row)?;
+            self.retire(&row);
         } else {
             self.rows.push(row);
         }
         if flow.is_break() {
-            self.remove(id)?;
-        } else if whole && let Some(begun) = self.remove(id)? {
+            self.remove(id);
+        } else if whole && let Some(begun) = self.remove(id) {
             let usage = Usage { prompt: begun.prepared.prompt.len(), completion: begun.tokens };
-            ended.push(Ended { reader: begun.reader, outcome: Ok(usage) });
+            self.ended.push(Ended { reader: begun.reader, outcome: Ok(usage) });
         }
-        Ok(())
     }
 
     /// Drops the requests that nobody reads any more.
-    fn drop_unread(&mut self) -> Result<()> {
+    fn drop_unread(&mut self) {
         let gone: Vec<u64> =
             self.requests.iter().filter(|(_, b)| b.reader.is_gone()).map(|(&id, _)| id).collect();
-        gone.into_iter().try_for_each(|id| self.remove(id).map(drop))
+        gone.into_iter().for_each(|id| drop(self.remove(id)));
     }
 
     /// Ends a request without a reply. Of several rows that fail at once, the first speaks for it.
-    fn fail(&mut self, id: u64, error: ApiError, ended: &mut Vec<Ended<R>>) -> Result<()> {
-        if let Some(begun) = self.remove(id)? {
-            ended.push(Ended { reader: begun.reader, outcome: Err(error) });
+    fn fail(&mut self, id: u64, error: ApiError) {
+        if let Some(begun) = self.remove(id) {
+            self.ended.push(Ended { reader: begun.reader, outcome: Err(error) });
         }
-        Ok(())
     }
 
     /// Takes a request out, and all that works on it.
-    fn remove(&mut self, id: u64) -> Result<Option<Begun<R>>> {
+    fn remove(&mut self, id: u64) -> Option<Begun<R>> {
         self.waiting.retain(|waiting| waiting.0 != id);
         let (of_it, others) = std::mem::take(&mut self.rows).into_iter().partition(|row| row.request == id);
         self.rows = others;
         let of_it: Vec<Row> = of_it;
-        of_it.iter().try_for_each(|row| self.retire(row))?;
-        Ok(self.requests.remove(&id))
+        of_it.iter().for_each(|row| self.retire(row));
+        self.requests.remove(&id)
     }
 
-    fn retire(&mut self, row: &Row) -> Result<()> {
+    fn retire(&mut self, row: &Row) {
         self.source.finish(row.seq);
-        self.engine.retire(row.slot)
+        // A stale engine is thrown away, with its slots.
+        if !self.stale
+            && let Err(error) = self.engine.retire(row.slot)
+        {
+            // What cannot be retired is not there.
+            tracing::error!("a slot could not be given back: {error}");
+        }
     }
 }
 

@@ -94,6 +94,7 @@ struct Place {
 /// Requests in slots, stepped together.
 pub struct Engine {
     vocab: Arc<Vocabulary>,
+    backend: Backend,
     capacity: usize,
     places: Vec<Place>,
     free: Vec<u32>,
@@ -113,22 +114,26 @@ impl Engine {
                 "an engine needs at least one slot and one thread",
             ));
         }
+        let on_device = |device: Arc<dyn Driver>, backend: Backend| {
+            Ok(Engine { backend, ..Self::on_device(vocab.clone(), options.slots, device)? })
+        };
         let slots: Box<dyn Slots> = match options.backend {
             Backend::Auto => match Cuda::open(0) {
-                Ok(device) => return Self::on_device(vocab, options.slots, Arc::new(device)),
+                Ok(device) => return on_device(Arc::new(device), Backend::Cuda),
                 Err(why) => {
                     tracing::info!("no device is used: {why}");
                     return Self::new(vocab, EngineOptions { backend: Backend::Cpu, ..options });
                 }
             },
-            Backend::Cuda => return Self::on_device(vocab, options.slots, Arc::new(Cuda::open(0)?)),
-            Backend::Emulated => return Self::on_device(vocab, options.slots, Arc::new(Emulated::new()?)),
+            Backend::Cuda => return on_device(Arc::new(Cuda::open(0)?), Backend::Cuda),
+            Backend::Emulated => return on_device(Arc::new(Emulated::new()?), Backend::Emulated),
             Backend::Cpu => Box::new(HostSlots::new(vocab.clone(), Interpreter::Cpu, options.threads)),
             Backend::Reference => {
                 Box::new(HostSlots::new(vocab.clone(), Interpreter::Reference, options.threads))
             }
         };
-        Ok(Engine { vocab, capacity: options.slots, places: Vec::new(), free: Vec::new(), slots })
+        let backend = options.backend;
+        Ok(Engine { vocab, backend, capacity: options.slots, places: Vec::new(), free: Vec::new(), slots })
     }
 
     /// An engine of `slots` slots on a device of the caller's choice, or on a stream of the caller's.
@@ -137,12 +142,18 @@ impl Engine {
     /// As [`Engine::new`].
     pub fn on_device(vocab: Arc<Vocabulary>, slots: usize, driver: Arc<dyn Driver>) -> Result<Self> {
         let kept = Box::new(DeviceSlots::new(vocab.clone(), driver, slots)?);
-        Ok(Engine { vocab, capacity: slots, places: Vec::new(), free: Vec::new(), slots: kept })
+        let (backend, places, free) = (Backend::Cuda, Vec::new(), Vec::new());
+        Ok(Engine { vocab, backend, capacity: slots, places, free, slots: kept })
     }
 
     /// The vocabulary of all requests.
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         &self.vocab
+    }
+
+    /// What it computes with; [`Backend::Auto`] has been decided.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Number of admitted requests.

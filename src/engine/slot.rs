@@ -28,6 +28,19 @@ pub enum Backend {
     Auto,
 }
 
+impl Backend {
+    /// Its name, as on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Backend::Cpu => "cpu",
+            Backend::Reference => "reference",
+            Backend::Cuda => "cuda",
+            Backend::Emulated => "emulated",
+            Backend::Auto => "auto",
+        }
+    }
+}
+
 /// What to generate.
 #[derive(Clone, Debug, Default)]
 pub struct Request<'a> {

@@ -50,7 +50,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connections: 1024,
+            connections: 512,
             slots: 32,
             queue: 256,
             body_bytes: 4 << 20,

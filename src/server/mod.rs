@@ -92,7 +92,7 @@ pub struct Config {
     pub seed: u64,
     /// How calls and refusals are written.
     pub framing: Framing,
-    /// Goes into every reply: what produced it.
+    /// Goes into every reply: what produced it. The backend that is used is added.
     pub fingerprint: String,
     /// How long a server that is told to stop goes on with what it is doing.
     pub grace: Duration,
@@ -143,12 +143,14 @@ impl Server {
         let options = SchedulerOptions { engine, max_tokens: config.max_tokens };
         let vocab = compiler.vocabulary().clone();
         let worker = Worker::start(vocab, options, source, limits.requests(), metrics.clone())?;
+        let fingerprint = format!("{fingerprint}-{}", worker.backend().as_str());
         let preparing = Arc::new(Preparing {
             compiler,
             framing,
             seed: config.seed,
             max_schema_bytes: limits.schema_bytes,
             places: Arc::new(Semaphore::new(limits.compiles.max(1))),
+            reading: Preparing::reading(),
             patience: limits.compile_time,
             metrics: metrics.clone(),
         });

@@ -1,6 +1,7 @@
 //! From a body to a request that can be decoded, apart from the threads that serve connections.
 //!
-//! Reading and tokenising run on the runtime's blocking threads, as many at a time as requests are let in. Compiling
+//! Reading and tokenising run on the runtime's blocking threads, as many at a time as requests are let in, but of long bodies
+//! only so many that the trees they are read into fit the memory. Compiling
 //! has fewer places, and a time limit. A compilation cannot be interrupted: it keeps its place until it ends, and its
 //! result is remembered for whoever asks next, but the request that waited for it is answered in time.
 
@@ -22,6 +23,9 @@ use crate::engine::Compiler;
 use crate::error::{Error, ErrorKind};
 use crate::openai::ApiError;
 
+/// KiB of bodies that are read at a time; what they are read into takes several times as much.
+const READ_KIB: u32 = 64 << 10;
+
 /// What preparing needs.
 pub struct Preparing {
     pub compiler: Arc<Compiler>,
@@ -32,12 +36,19 @@ pub struct Preparing {
     pub max_schema_bytes: usize,
     /// Places for compilations.
     pub places: Arc<Semaphore>,
+    /// Places for bodies to be read, one for a KiB.
+    pub reading: Arc<Semaphore>,
     /// How long a request waits for its grammar.
     pub patience: Duration,
     pub metrics: Arc<Metrics>,
 }
 
 impl Preparing {
+    /// All places for [`Preparing::reading`].
+    pub fn reading() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(READ_KIB as usize))
+    }
+
     /// Reads a body and makes it ready. `place` is held as long as the body is being read, also if nobody waits for it any
     /// more: clients that come and go do not pile up work.
     ///
@@ -51,8 +62,10 @@ impl Preparing {
         place: impl Send + 'static,
     ) -> Result<Prepared, ApiError> {
         let this = self.clone();
+        let kib = u32::try_from(body.as_ref().len() >> 10).unwrap_or(u32::MAX).clamp(1, READ_KIB);
+        let reading = self.reading.clone().acquire_many_owned(kib).await.map_err(|_| defect())?;
         let work = move || {
-            let _place = place;
+            let _places = (place, reading);
             let draft = this.draft(&endpoint, body.as_ref(), seed)?;
             // Looking it up takes as long as the schema is.
             draft.cached(&this.compiler).map_or(Ok(Ready::Not(draft)), |done| done.map(Ready::Yes))

@@ -1,10 +1,13 @@
 //! Bodies of requests: read whole within a limit, or a file of a form written to the disk as it comes.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Multipart};
 use axum::http::{HeaderMap, Request, header};
+use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
@@ -16,6 +19,8 @@ use crate::openai::ApiError;
 const FIELD_BYTES: usize = 1024;
 /// How much longer a form may be than its file, in bytes.
 pub const FORM_BYTES: u64 = 64 << 10;
+/// The most bytes of a form in which nothing ends or begins, and which are held until something does.
+const HELD_BYTES: usize = 1 << 20;
 
 /// The body, of `limit` bytes at most.
 ///
@@ -62,26 +67,69 @@ pub struct Form {
     pub file: Option<(String, u64)>,
 }
 
+/// How much of a form has come.
+#[derive(Default)]
+struct Came {
+    whole: AtomicU64,
+    /// Since a part began, or some of one was taken.
+    held: AtomicUsize,
+    too_long: AtomicBool,
+}
+
+impl Came {
+    /// The body, broken off where it is longer than `limit`, or where it only is held.
+    fn counted(self: &Arc<Self>, body: Body, limit: u64) -> Body {
+        let came = self.clone();
+        Body::from_stream(body.into_data_stream().map(move |frame| {
+            let frame = frame.map_err(std::io::Error::other)?;
+            let whole = came.whole.fetch_add(frame.len() as u64, Ordering::Relaxed) + frame.len() as u64;
+            let held = came.held.fetch_add(frame.len(), Ordering::Relaxed);
+            if whole > limit {
+                came.too_long.store(true, Ordering::Relaxed);
+                return Err(std::io::Error::other("the form is too long"));
+            }
+            if held > HELD_BYTES {
+                return Err(std::io::Error::other("no part begins or ends in a mebibyte"));
+            }
+            Ok(frame)
+        }))
+    }
+
+    fn moved(&self) {
+        self.held.store(0, Ordering::Relaxed);
+    }
+}
+
 /// Reads `multipart/form-data`; the file is written to `path`.
 ///
 /// # Errors
 /// 400 for another kind of body or unknown fields, 413 for a file of more than `limit` bytes, 500 if it cannot be written.
 pub async fn read_form(request: Request<Body>, path: &Path, limit: u64) -> Result<Form, ApiError> {
     check_length(request.headers(), limit + FORM_BYTES)?;
+    let came = Arc::new(Came::default());
+    let request = request.map(|body| came.counted(body, limit + FORM_BYTES));
     let mut parts = Multipart::from_request(request, &()).await.map_err(|error| {
         ApiError::invalid("", format!("The body must be multipart/form-data: {}.", error.body_text()))
     })?;
     let mut form = Form { purpose: None, file: None };
-    let broken = |error: axum::extract::multipart::MultipartError| {
-        ApiError::invalid("", format!("The form could not be read: {}.", error.body_text()))
+    let broken = |error: axum::extract::multipart::MultipartError| match came.too_long.load(Ordering::Relaxed) {
+        true => too_large(limit),
+        false => ApiError::invalid("", format!("The form could not be read: {}.", error.body_text())),
     };
     while let Some(mut part) = parts.next_field().await.map_err(broken)? {
-        match part.name().unwrap_or_default() {
+        came.moved();
+        let name = part.name().unwrap_or_default();
+        if name == "file" && form.file.is_some() || name == "purpose" && form.purpose.is_some() {
+            let message = format!("Duplicate parameter: '{name}'.");
+            return Err(ApiError::invalid(format!("/{name}"), message).with_code("duplicate_parameter"));
+        }
+        match name {
             "file" => {
                 let name = part.file_name().unwrap_or("file").to_owned();
                 let mut file = File::create(path).await.map_err(not_written)?;
                 let mut bytes = 0;
                 while let Some(chunk) = part.chunk().await.map_err(broken)? {
+                    came.moved();
                     bytes += chunk.len() as u64;
                     if bytes > limit {
                         return Err(too_large(limit));

@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::refusal::decoding_stopped;
 use crate::chat::{Delta, Usage};
 use crate::decode::{Answer, Ended, Prepared, Reader, Scheduler, SchedulerOptions};
+use crate::engine::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::LogitsSource;
 use crate::openai::ApiError;
@@ -123,6 +124,7 @@ enum Message {
 #[derive(Clone)]
 pub struct Worker {
     messages: mpsc::Sender<Message>,
+    backend: Backend,
 }
 
 impl Worker {
@@ -142,15 +144,20 @@ impl Worker {
         // The engine is made where it is used: a device's context belongs to a thread.
         let run = move || match Scheduler::new(vocab, options, source) {
             Ok(scheduler) => {
-                let _ = started.send(Ok(()));
+                let _ = started.send(Ok(scheduler.backend()));
                 decode(scheduler, inbox, &metrics);
             }
             Err(error) => _ = started.send(Err(error)),
         };
         std::thread::Builder::new().name("decoding".into()).spawn(run)?;
         let stopped = || Err(Error::new(ErrorKind::Internal, "the decoding thread has stopped"));
-        outcome.recv().unwrap_or_else(|_| stopped())?;
-        Ok(Worker { messages })
+        let backend = outcome.recv().unwrap_or_else(|_| stopped())?;
+        Ok(Worker { messages, backend })
+    }
+
+    /// What it decodes with.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Whether the thread is there.

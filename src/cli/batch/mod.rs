@@ -41,7 +41,7 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
     let engine = EngineOptions { slots, backend: args.backend.into(), threads };
     let options = SchedulerOptions { engine, max_tokens: args.max_tokens };
     let mut scheduler = Scheduler::new(vocab.clone(), options, CopyModel::new(vocab.clone()))?;
-    let fingerprint = format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), args.backend.as_str());
+    let fingerprint = format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), scheduler.backend().as_str());
 
     let bar = progress(&args.input)?;
     let mut summary = Summary::default();

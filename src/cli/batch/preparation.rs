@@ -47,6 +47,9 @@ pub struct Progress {
     pub compile: Vec<Duration>,
 }
 
+/// Most bytes of a line: what a reader of many lines at a time can hold.
+const LONGEST: usize = 64 << 20;
+
 /// Prepares the requests of one batch.
 pub struct Preparation<'a> {
     /// Compiles the schemas.
@@ -66,7 +69,7 @@ impl Preparation<'_> {
     /// Only if the input cannot be read.
     pub fn run(mut self, input: impl BufRead, jobs: &SyncSender<Job>) -> Result<Progress> {
         let mut compile = Vec::new();
-        let mut lines = Lines::new(input, std::mem::take(&mut self.settled));
+        let mut lines = Lines::new(input, std::mem::take(&mut self.settled), LONGEST);
         for line in lines.by_ref() {
             let (number, read) = line?;
             let job = read.and_then(|request| self.prepare(number, request, &mut compile));

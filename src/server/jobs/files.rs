@@ -57,8 +57,19 @@ impl Files {
     /// # Errors
     /// A folder that cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
-        let known = read_all(&dir.join("files"))?.into_iter().map(|file: FileRecord| (file.id.clone(), file));
-        Ok(Files { dir: dir.to_owned(), known: Mutex::new(known.collect()) })
+        let here = dir.join("files");
+        let known: BTreeMap<String, FileRecord> =
+            read_all(&here)?.into_iter().map(|file: FileRecord| (file.id.clone(), file)).collect();
+        // An upload of which nothing was written before the end has no id that anybody knows.
+        for entry in fs::read_dir(&here).map_err(in_file(&here))? {
+            let path = entry.map_err(in_file(&here))?.path();
+            let is_upload = path.extension().is_none() && path.is_file();
+            let id = path.file_name().and_then(|name| name.to_str());
+            if is_upload && id.is_some_and(|id| id.starts_with("file-") && !known.contains_key(id)) {
+                fs::remove_file(&path).map_err(in_file(&path))?;
+            }
+        }
+        Ok(Files { dir: dir.to_owned(), known: Mutex::new(known) })
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, FileRecord>> {

@@ -75,6 +75,7 @@ impl Jobs {
             metrics,
             fingerprint,
             lines: limits.batch_lines,
+            longest: limits.body_bytes,
             window: limits.batch_slots.max(1),
             stop: stop.clone(),
         };

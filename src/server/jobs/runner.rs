@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{self, BufReader, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ use super::batches::Batches;
 use super::files::{FileRecord, Files};
 use super::record::{Batch, Problem, Status};
 use crate::api::batch::{BatchRequest, line_key, output_line};
-use crate::batch::{Journal, Lines, Settled};
+use crate::batch::{Journal, Lines, Settled, count_lines};
 use crate::chat::derived_seed;
 use crate::decode::{Answer, now_ms};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, in_file};
 use crate::openai::ApiError;
 use crate::server::metrics::Metrics;
 use crate::server::preparing::Preparing;
@@ -42,6 +42,8 @@ pub struct Runner {
     pub fingerprint: String,
     /// Most lines of a batch.
     pub lines: usize,
+    /// Most bytes of a line.
+    pub longest: usize,
     /// Lines that are answered at a time.
     pub window: usize,
     pub stop: Arc<AtomicBool>,
@@ -70,7 +72,12 @@ impl Runner {
     pub fn run(self) {
         while let Some(batch) = self.batches.next(|| self.stopped()) {
             let id = batch.id.clone();
-            if let Err(error) = self.work(batch) {
+            let worked = catch_unwind(AssertUnwindSafe(|| self.work(batch))).unwrap_or_else(|_| {
+                // Others are worked on; what was answered of this one stays in its folder.
+                let message = "Working on this batch failed; this is a defect of the server.";
+                self.fail(&id, Problem { code: "internal_error".into(), message: message.into() })
+            });
+            if let Err(error) = worked {
                 tracing::error!("{id}: {error}");
                 // What is at fault is not the batch; what was answered is kept.
                 let until = Instant::now() + AGAIN;
@@ -90,9 +97,9 @@ impl Runner {
     }
 
     fn work(&self, batch: Batch) -> Result<()> {
-        let (input, total) = match self.open(&batch) {
+        let (input, total) = match self.open(&batch)? {
             Ok(opened) => opened,
-            Err(problem) => return self.fail(&batch, problem),
+            Err(problem) => return self.fail(&batch.id, problem),
         };
         let begun = self.batches.change(&batch.id, |batch| {
             if batch.status == Status::Validating {
@@ -110,7 +117,7 @@ impl Runner {
         let mut results = Results { output, errors, counts };
         let end = match batch.status {
             Status::Finalizing => End::Done,
-            _ => self.answer(&batch, Lines::new(input, settled), &mut results)?,
+            _ => self.answer(&batch, Lines::new(input, settled, self.longest), &mut results)?,
         };
         results.output.flush()?;
         results.errors.flush()?;
@@ -125,35 +132,32 @@ impl Runner {
         }
     }
 
-    /// The input, at its beginning, and how many of its lines are not blank.
-    fn open(&self, batch: &Batch) -> std::result::Result<(BufReader<File>, u64), Problem> {
+    /// The input, at its beginning, and how many of its lines are not blank; or what is wrong with it for good. Other errors
+    /// may pass: no descriptor may be free.
+    fn open(&self, batch: &Batch) -> Result<std::result::Result<(BufReader<File>, u64), Problem>> {
         let problem = |code: &str, message: String| Problem { code: code.into(), message };
-        let unreadable = |what: String| problem("invalid_input_file", format!("The input file {what}."));
-        let file = self.files.get(&batch.input_file_id).ok_or_else(|| unreadable("is not there".into()))?;
-        let read = || {
-            let mut input = BufReader::new(File::open(self.files.path(&file))?);
-            let (mut bytes, mut lines) = (Vec::new(), 0);
-            while input.read_until(b'\n', &mut bytes)? > 0 {
-                lines += u64::from(!bytes.trim_ascii().is_empty());
-                bytes.clear();
-            }
-            input.rewind()?;
-            Ok((input, lines))
+        let gone = || Ok(Err(problem("invalid_input_file", "The input file is not there.".into())));
+        let Some(file) = self.files.get(&batch.input_file_id) else { return gone() };
+        let path = self.files.path(&file);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return gone(),
+            opened => opened.map_err(in_file(&path))?,
         };
-        let (input, lines) =
-            read().map_err(|e: std::io::Error| unreadable(format!("cannot be read: {e}")))?;
+        let mut input = BufReader::new(file);
+        let lines = count_lines(&mut input).map_err(in_file(&path))?;
+        input.rewind().map_err(in_file(&path))?;
         if lines == 0 {
-            return Err(problem("empty_file", "The input file has no line with a request.".into()));
+            return Ok(Err(problem("empty_file", "The input file has no line with a request.".into())));
         }
         if lines > self.lines as u64 {
             let message = format!("The input file has {lines} lines; at most {} are allowed.", self.lines);
-            return Err(problem("too_many_lines", message));
+            return Ok(Err(problem("too_many_lines", message)));
         }
-        Ok((input, lines))
+        Ok(Ok((input, lines)))
     }
 
-    fn fail(&self, batch: &Batch, problem: Problem) -> Result<()> {
-        let changed = self.batches.change(&batch.id, |batch| {
+    fn fail(&self, id: &str, problem: Problem) -> Result<()> {
+        let changed = self.batches.change(id, |batch| {
             batch.errors = vec![problem];
             batch.enter(Status::Failed, now_ms() / 1000);
         });

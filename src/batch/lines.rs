@@ -151,7 +151,9 @@ mod tests {
     fn a_long_line_is_refused_and_those_after_it_are_read() {
         let request = |id: &str| {
             let body = r#"{"model": "m", "messages": [{"role": "user", "content": "hi"}]}"#;
-            format!(r#"{{"custom_id": "{id}", "method": "POST", "url": "/v1/chat/completions", "body": {body}}}"#)
+            format!(
+                r#"{{"custom_id": "{id}", "method": "POST", "url": "/v1/chat/completions", "body": {body}}}"#
+            )
         };
         let (a, b) = (request("a"), request("b"));
         let longest = a.len() + 1;
@@ -166,7 +168,10 @@ mod tests {
             assert_eq!(lines[3].1.as_ref().unwrap().custom_id, "b");
             for (at, line) in [(1, 2), (2, 4)] {
                 let error = lines[at].1.as_ref().unwrap_err();
-                assert_eq!((error.line, error.error.status, error.error.code), (line, 413, Some("request_too_large")));
+                assert_eq!(
+                    (error.line, error.error.status, error.error.code),
+                    (line, 413, Some("request_too_large"))
+                );
             }
         }
     }

@@ -74,6 +74,7 @@ struct Came {
     /// Since a part began, or some of one was taken.
     held: AtomicUsize,
     too_long: AtomicBool,
+    held_too_long: AtomicBool,
 }
 
 impl Came {
@@ -89,7 +90,8 @@ impl Came {
                 return Err(std::io::Error::other("the form is too long"));
             }
             if held > HELD_BYTES {
-                return Err(std::io::Error::other("no part begins or ends in a mebibyte"));
+                came.held_too_long.store(true, Ordering::Relaxed);
+                return Err(std::io::Error::other("no part begins or ends"));
             }
             Ok(frame)
         }))
@@ -112,9 +114,15 @@ pub async fn read_form(request: Request<Body>, path: &Path, limit: u64) -> Resul
         ApiError::invalid("", format!("The body must be multipart/form-data: {}.", error.body_text()))
     })?;
     let mut form = Form { purpose: None, file: None };
-    let broken = |error: axum::extract::multipart::MultipartError| match came.too_long.load(Ordering::Relaxed) {
-        true => too_large(limit),
-        false => ApiError::invalid("", format!("The form could not be read: {}.", error.body_text())),
+    let broken = |error: axum::extract::multipart::MultipartError| {
+        if came.too_long.load(Ordering::Relaxed) {
+            return too_large(limit);
+        }
+        let what = match came.held_too_long.load(Ordering::Relaxed) {
+            true => format!("in {HELD_BYTES} bytes no part begins or ends"),
+            false => error.body_text(),
+        };
+        ApiError::invalid("", format!("The form could not be read: {what}."))
     };
     while let Some(mut part) = parts.next_field().await.map_err(broken)? {
         came.moved();

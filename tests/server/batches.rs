@@ -1,11 +1,12 @@
 //! Files and batches, with interruptions.
 
 use std::collections::BTreeMap;
+use std::io::{BufReader, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, read_reply};
 use crate::support::{Folder, Process, Running, chat, event, format, long};
 
 /// A line in one of the dialects.
@@ -219,6 +220,8 @@ fn files_are_kept_listed_and_removed() {
         (file.to_owned(), json!("purpose")),
         (field("purpose", "fine-tune") + file, json!("purpose")),
         (field("colour", "red"), json!("colour")),
+        (file.to_owned() + file, json!("file")),
+        (field("purpose", "batch") + &field("purpose", "batch"), json!("purpose")),
         ("--edge\r\nno head".into(), Value::Null),
     ] {
         let reply = multipart.request("POST", "/v1/files", format!("{form}--edge--\r\n").as_bytes());
@@ -227,6 +230,117 @@ fn files_are_kept_listed_and_removed() {
     assert_eq!(client.request("POST", "/v1/files", b"{}").status, 400);
     let left = std::fs::read_dir(folder.0.join("files")).unwrap().count();
     assert_eq!(left, 2, "one file and its record");
+}
+
+#[test]
+fn uploads_are_not_held_in_memory() {
+    let folder = Folder::new("uploads");
+    let data = folder.0.clone();
+    let server = Running::start(Duration::ZERO, move |config| {
+        config.data = Some(data);
+        config.limits.file_bytes = 8 << 20;
+    });
+    let client = server.client.with("content-type", "multipart/form-data; boundary=edge");
+    // No part begins, and the head of one does not end.
+    let mut answered = 0;
+    let head = "--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"";
+    for (begin, fill) in [("", "x"), (head, "y"), ("--edge\r\nx-", "z")] {
+        let form = begin.to_owned() + &fill.repeat(3 << 20);
+        // The server may answer and go before it has read all.
+        let Ok(reply) = client.try_request("POST", "/v1/files", form.as_bytes()) else { continue };
+        assert_eq!(reply.status, 400, "{}", reply.text());
+        assert!(reply.text().contains("no part begins or ends"), "{}", reply.text());
+        answered += 1;
+    }
+    assert!(answered > 0, "nobody said why");
+    // Parts that are long together, their length not told: the limit is one of the whole.
+    let mut stream = std::net::TcpStream::connect(server.client.address).unwrap();
+    let head = "POST /v1/files HTTP/1.1\r\nhost: t\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\
+                content-type: multipart/form-data; boundary=edge\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let file = "--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n";
+    let mut sent = stream.write_all(format!("{:x}\r\n{file}\r\n", file.len()).as_bytes());
+    for _ in 0..200 {
+        sent =
+            sent.and_then(|()| stream.write_all(format!("10000\r\n{}\r\n", "x".repeat(1 << 16)).as_bytes()));
+    }
+    if let Ok(reply) = read_reply(&mut BufReader::new(stream)) {
+        assert_eq!((reply.status, &reply.json()["error"]["code"]), (413, &json!("request_too_large")));
+    }
+    // A file within the limit, of pieces far larger than what may be held, is taken.
+    let whole = server.client.upload("big", &vec![b'a'; 7 << 20]);
+    assert_eq!((whole.status, &whole.json()["bytes"]), (200, &json!(7 << 20)), "{}", whole.text());
+    assert_eq!(std::fs::read_dir(folder.0.join("files")).unwrap().count(), 2, "one file and its record");
+}
+
+#[test]
+fn a_long_line_is_refused_by_itself() {
+    let folder = Folder::new("long-line");
+    let data = folder.0.clone();
+    let server = Running::start(Duration::ZERO, move |config| {
+        config.data = Some(data);
+        config.limits.body_bytes = 2_000;
+    });
+    let client = &server.client;
+    let input = format!("{}\n{}\n{}", line(0), "x".repeat(300_000), line(2));
+    let batch = wait(client, &start(client, &input), |batch| batch["status"] == "completed");
+    assert_eq!(batch["request_counts"], json!({"total": 3, "completed": 2, "failed": 1}));
+    let refused = results(client, &batch, "error_file_id");
+    assert_eq!(refused[0]["line"], 2, "{refused:?}");
+    assert_eq!(refused[0]["response"]["status_code"], 413, "{refused:?}");
+}
+
+#[test]
+fn what_an_upload_left_is_removed_at_the_next_start() {
+    let folder = Folder::new("orphans");
+    let begin =
+        |data: std::path::PathBuf| Running::start(Duration::ZERO, move |config| config.data = Some(data));
+    let kept = begin(folder.0.clone()).client.upload("kept", b"{}").json();
+    let files = folder.0.join("files");
+    std::fs::write(files.join("file-orphan"), "moved, and killed before its record was written").unwrap();
+    std::fs::write(files.join("file-torn.partial"), "killed while it came").unwrap();
+    std::fs::write(files.join("notes.txt"), "not ours").unwrap();
+    let server = begin(folder.0.clone());
+    assert_eq!(server.client.get("/v1/files").json()["data"], json!([kept]));
+    let mut left: Vec<String> = std::fs::read_dir(&files)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    let id = kept["id"].as_str().unwrap();
+    assert_eq!(left, [id.to_owned(), format!("{id}.json"), "notes.txt".into()]);
+}
+
+/// What cannot be read now may be read later: the batch waits.
+#[test]
+fn a_passing_error_ends_no_batch() {
+    let folder = Folder::new("passing");
+    let data = folder.0.clone();
+    let server = Running::start(Duration::ZERO, move |config| config.data = Some(data));
+    let client = &server.client;
+    let file = client.upload("in.jsonl", line(0).to_string().as_bytes()).json()["id"].clone();
+    let path = folder.0.join("files").join(file.as_str().unwrap());
+    let bytes = std::fs::read(&path).unwrap();
+    // A folder in its place can be opened, and not read.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let batch =
+        json!({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"});
+    let id = client.post("/v1/batches", &batch).json()["id"].as_str().unwrap().to_owned();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(client.get(&format!("/v1/batches/{id}")).json()["status"], "validating");
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let batch = wait(client, &id, |batch| batch["completed_at"].is_u64());
+    assert_eq!(batch["request_counts"]["completed"], 1, "{batch}");
+    // One that is not there will not come.
+    let file = client.upload("in.jsonl", line(0).to_string().as_bytes()).json()["id"].clone();
+    std::fs::remove_file(folder.0.join("files").join(file.as_str().unwrap())).unwrap();
+    let batch =
+        json!({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"});
+    let id = client.post("/v1/batches", &batch).json()["id"].as_str().unwrap().to_owned();
+    let batch = wait(client, &id, |batch| batch["status"] == "failed");
+    assert_eq!(batch["errors"]["data"][0]["code"], "invalid_input_file");
 }
 
 #[test]

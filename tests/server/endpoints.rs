@@ -1,6 +1,9 @@
 //! Every endpoint, when all is well.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use warpgrammar::engine::Backend;
 
 use crate::client::Event;
 use crate::support::{Running, chat, event, format};
@@ -24,6 +27,17 @@ fn joined(events: &[Event], index: u64) -> (String, Option<String>) {
         }
     }
     (text, finish)
+}
+
+/// `auto` is no backend: the same seed and fingerprint are the same text.
+#[test]
+fn the_fingerprint_names_the_backend_that_is_used() {
+    let server = Running::start(Duration::ZERO, |config| config.backend = Backend::Auto);
+    let reply = server.client.post("/v1/chat/completions", &chat(json!({}))).json();
+    let fingerprint = reply["system_fingerprint"].as_str().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let named = ["cpu", "cuda"].map(|backend| format!("warpgrammar-{version}-{backend}"));
+    assert!(named.iter().any(|name| name == fingerprint), "{fingerprint}");
 }
 
 #[test]

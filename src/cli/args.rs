@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::documents;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use warpgrammar::automaton::{KeyOrder, Whitespace};
+use warpgrammar::chat::Framing;
 use warpgrammar::engine::{Backend, Compiler, CompilerOptions};
 use warpgrammar::strict::{PROFILES, Profile};
 use warpgrammar::vocab::{TokenizerOptions, Vocabulary};
@@ -63,25 +64,45 @@ pub struct BatchArgs {
     /// Seeds the requests that name no seed, together with their custom_id.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Print the summary as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// What computes masks and draws tokens.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: BackendArg,
+    #[command(flatten)]
+    pub answering: AnswerArgs,
+}
+
+/// How many requests together are answered.
+#[derive(Args, Debug)]
+pub struct AnswerArgs {
     /// The most tokens for requests that name no limit.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
     /// What the model begins a refusal with; without it, it is not to refuse in a way of its own.
     #[arg(long, value_name = "TEXT", value_parser = parse_marker)]
     pub refusal_marker: Option<String>,
-    /// Print the summary as JSON on standard output.
-    #[arg(long)]
-    pub json: bool,
-    /// Threads that share the rows of a step [default: as many as the machine has].
+    /// Threads that share the rows of a step [default: as many as the machine has cores].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// What computes masks and draws tokens.
-    #[arg(long, value_enum, default_value_t)]
-    pub backend: BackendArg,
     #[command(flatten)]
     pub vocab: VocabArgs,
     #[command(flatten)]
     pub grammar: GrammarArgs,
+}
+
+impl AnswerArgs {
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+
+    /// How refusals are written.
+    pub fn framing(&self) -> Framing {
+        Framing { refusal: self.refusal_marker.clone(), ..Framing::default() }
+    }
 }
 
 #[derive(Args, Debug)]

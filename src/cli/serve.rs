@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use warpgrammar::chat::Framing;
 use warpgrammar::model::CopyModel;
 use warpgrammar::server::{Config, Keys, Limits, Server};
 use warpgrammar::{Error, ErrorKind, Result};
 
-use super::args::{BackendArg, GrammarArgs, VocabArgs, parse_marker};
+use super::args::{AnswerArgs, BackendArg};
 use super::{Verdict, read_text};
 
 /// Keys, separated by white space or commas.
@@ -77,22 +76,11 @@ pub struct ServeArgs {
     /// Seeds the requests that name no seed, together with their id; lines of batches are drawn the same again.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The most tokens for requests that name no limit.
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_tokens: u32,
-    /// What the model begins a refusal with; without it, it is not to refuse in a way of its own.
-    #[arg(long, value_name = "TEXT", value_parser = parse_marker)]
-    pub refusal_marker: Option<String>,
-    /// Threads that share the rows of a step [default: as many as the machine has cores].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
     /// What computes masks and draws tokens.
     #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
     pub backend: BackendArg,
     #[command(flatten)]
-    pub vocab: VocabArgs,
-    #[command(flatten)]
-    pub grammar: GrammarArgs,
+    pub answering: AnswerArgs,
 }
 
 impl ServeArgs {
@@ -120,10 +108,10 @@ impl ServeArgs {
             limits,
             data: self.data.clone(),
             backend: self.backend.into(),
-            threads: self.threads.map_or(cores, usize::from),
-            max_tokens: self.max_tokens,
+            threads: self.answering.threads(),
+            max_tokens: self.answering.max_tokens,
             seed: self.seed,
-            framing: Framing { refusal: self.refusal_marker.clone(), ..Framing::default() },
+            framing: self.answering.framing(),
             fingerprint: format!("warpgrammar-{}", env!("CARGO_PKG_VERSION")),
             grace: self.grace,
         })
@@ -161,8 +149,8 @@ fn parse_seconds(text: &str) -> std::result::Result<Duration, String> {
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: &ServeArgs) -> Result<Verdict> {
     let config = args.config()?;
-    let vocab = args.vocab.open()?;
-    let compiler = Arc::new(args.grammar.compiler(&vocab)?);
+    let vocab = args.answering.vocab.open()?;
+    let compiler = Arc::new(args.answering.grammar.compiler(&vocab)?);
     let source = Box::new(CopyModel::new(vocab));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -110,9 +110,12 @@ fn sample(mask: &[u32], words: Option<&[u32]>) -> u32 {
     }
 }
 
+/// Places in a mask, ascending, and bits of the words there.
+type Differences = (Box<[u16]>, Box<[u32]>);
+
 /// The places and bits of the words in which a mask differs from a bitmap, or from nothing, unless they are more than
 /// `most`.
-fn differences(mask: &[u32], words: Option<&[u32]>, most: usize) -> Option<(Box<[u16]>, Box<[u32]>)> {
+fn differences(mask: &[u32], words: Option<&[u32]>, most: usize) -> Option<Differences> {
     let (mut places, mut bits) = (Vec::with_capacity(FEW as usize), Vec::with_capacity(FEW as usize));
     let (blocks, rest) = mask.as_chunks::<BLOCK>();
     let mut compare = |from: usize, mask: &[u32], base: &[u32]| {

@@ -13,7 +13,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use warpgrammar::api::batch::{BatchError, output_line};
 use warpgrammar::batch::{Journal, Settled};
-use warpgrammar::chat::{FinishReason, Framing};
+use warpgrammar::chat::FinishReason;
 use warpgrammar::decode::{Decoding, Ended, Scheduler, SchedulerOptions};
 use warpgrammar::engine::EngineOptions;
 use warpgrammar::error::in_file;
@@ -31,15 +31,14 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
     let errors_path = args.errors.clone().unwrap_or_else(|| beside(&args.output));
     refuse_same_file(&[&args.input, &args.output, &errors_path])?;
     let input = BufReader::new(File::open(&args.input).map_err(in_file(&args.input))?);
-    let vocab = args.vocab.open()?;
-    let compiler = args.grammar.compiler(&vocab)?;
+    let vocab = args.answering.vocab.open()?;
+    let compiler = args.answering.grammar.compiler(&vocab)?;
     let (mut output, mut errors, settled) = journals(args, &errors_path)?;
 
     let slots = usize::from(args.slots);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.map_or(cores, usize::from);
+    let threads = args.answering.threads();
     let engine = EngineOptions { slots, backend: args.backend.into(), threads };
-    let options = SchedulerOptions { engine, max_tokens: args.max_tokens };
+    let options = SchedulerOptions { engine, max_tokens: args.answering.max_tokens };
     let mut scheduler = Scheduler::new(vocab.clone(), options, CopyModel::new(vocab.clone()))?;
     let fingerprint = format!("warpgrammar-{}-{}", env!("CARGO_PKG_VERSION"), scheduler.backend().as_str());
 
@@ -71,7 +70,7 @@ pub fn run(args: &BatchArgs) -> Result<Verdict> {
         }
     };
     let (jobs, ready) = sync_channel(2 * slots);
-    let framing = Framing { refusal: args.refusal_marker.clone(), ..Framing::default() };
+    let framing = args.answering.framing();
     let preparation = Preparation { compiler: &compiler, settled, seed: args.seed, framing };
     let (prepared, decoded) = std::thread::scope(|scope| {
         // `jobs` moves into the thread, so that the channel closes when the input ends, and `ready` is

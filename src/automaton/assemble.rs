@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::cost::{Amount, Costs, after, start_of};
 use super::counts::INFINITY;
 use super::free_order::FreeOrder;
-use super::kept::{Found, KeptFrame, Start, open_key_number, open_key_state};
+use super::kept::{Content, Found, KeptFrame, Start, open_key_number, open_key_state};
 use super::key_set::KeySet;
 use super::machine::*;
 use super::raw::*;
@@ -369,14 +369,16 @@ impl Assembler<'_, '_, '_> {
     fn found(&self, id: TrimId) -> Option<Found> {
         let trim = &self.t.trims[id];
         let f = &self.t.x.frames[trim.frame as usize];
-        let content = f.content.clone().filter(|_| f.outcomes.len() == 1 && trim.useful == [0])?;
+        let content = f.content.as_ref().filter(|_| f.outcomes.len() == 1 && trim.useful == [0])?;
         let mut starts: Vec<Option<Start>> = Vec::new();
         if let Some(kept) = &f.kept {
+            // Where others enter it is all that is asked.
+            let Content::Any(_) = content else { return None };
             let copy =
                 |s: &Start| self.copies[id].get(s.state as usize).copied().filter(|&copy| copy != DEAD);
-            let here = |s: &Start| Some(Start { state: copy(s)?, ..s.clone() });
+            let here = |s: &Start| Some(Start { state: copy(s)?, first: Vec::new(), ..*s });
             starts.extend(kept.starts.iter().map(|s| s.as_ref().and_then(here)));
-            return Some(Found { content, starts, made: None, states: Vec::new() });
+            return Some(Found { content: content.clone(), starts, made: None, states: Vec::new() });
         }
         let start = |raw: RawId| {
             let state = self.forms[id].of(raw).next()?;
@@ -395,7 +397,8 @@ impl Assembler<'_, '_, '_> {
         }
         let raw = 0..f.states.len() as RawId;
         let states = raw.flat_map(|raw| self.forms[id].of(raw)).filter(|&s| s != DEAD).collect();
-        Some(Found { content, starts, made: Some((f.states.len(), f.outcomes[0].clone())), states })
+        let made = Some((f.explored, f.outcomes[0].clone()));
+        Some(Found { content: content.clone(), starts, made, states })
     }
 
     fn action(&mut self, id: TrimId, raw: RawId, edge: Edge, region: usize) -> Action {

@@ -254,6 +254,7 @@ impl<'a> Explorer<'a> {
             text: text.map(Rc::new),
             object: None,
             sites: Vec::new(),
+            explored: 0,
             content,
             kept: None,
             children: Vec::new(),
@@ -289,6 +290,7 @@ impl<'a> Explorer<'a> {
             text: None,
             object: None,
             sites: Vec::new(),
+            explored: kept.explored,
             content,
             kept: Some(kept.clone()),
             children: Vec::new(),
@@ -327,6 +329,7 @@ impl<'a> Explorer<'a> {
             Kind::Object => Label::Object,
             Kind::OpenKey => Label::OpenKey,
         };
+        f.explored += 1;
         f.states.push(RawState {
             key,
             edges: Vec::new(),

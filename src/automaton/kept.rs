@@ -64,6 +64,14 @@ impl Hash for Dfa {
 }
 
 impl Content {
+    /// Bytes of the automata that it names.
+    fn heap_bytes(&self) -> usize {
+        let Content::Text(_, parts) = self else { return 0 };
+        let words =
+            parts.iter().map(|part| if let Part::Automaton(dfa, _) = part { dfa.0.rows.len() } else { 0 });
+        words.sum::<usize>() * size_of::<u32>()
+    }
+
     /// The frames of one kind that ask for nothing.
     pub fn key(kind: Kind) -> FrameKey {
         FrameKey { kind, entries: Vec::new(), keep_false: true }
@@ -193,7 +201,7 @@ impl KeptFrames {
         for frame in &machine.frames {
             let Some(kept) = copy(machine, frame, &entered) else { continue };
             let states = kept.states.iter().map(|s| size_of::<State>() + 16 * s.row.ranges.len());
-            let bytes = 1024 + states.sum::<usize>();
+            let bytes = 1024 + states.sum::<usize>() + frame.content.heap_bytes();
             let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if all.bytes + bytes > MOST_BYTES {
                 *all = Kept::default();

@@ -261,6 +261,8 @@ pub(crate) struct RawFrame {
     pub object: Option<ObjectData>,
     /// The sites that its states enter others from.
     pub sites: Vec<RawSiteId>,
+    /// States that were explored; some may have been merged since.
+    pub explored: usize,
     /// What it is known by, if it can be kept.
     pub content: Option<Content>,
     /// It has been made before: it has no states here, but as many places to enter as that.

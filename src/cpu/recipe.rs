@@ -6,8 +6,8 @@ use crate::vocab::SliceId;
 /// Of a mask's blocks every so-manieth is compared with each base.
 const SAMPLED: usize = 8;
 
-/// With at most so many differing words in the sample no better base is looked for: all of them take less time than the copy.
-const FEW: u32 = 64;
+/// Where at most one word of the sample in so many differs no better base is looked for: all that do take less time than the copy.
+const FEW: usize = 12;
 
 /// How a mask is made.
 #[derive(Debug)]
@@ -55,8 +55,9 @@ impl Recipe {
     pub fn of(mask: &[u32], base: Base, tables: &VocabTables, most: Option<u64>) -> Recipe {
         let count = |base: Base| sample(mask, base.words(tables));
         let mut best = (count(base), base);
+        let few = mask.len() / SAMPLED / FEW;
         for other in [Base::Empty, Base::Digits, Base::Begun] {
-            if best.0 <= FEW {
+            if best.0 as usize <= few {
                 break;
             }
             let found = count(other);
@@ -116,7 +117,7 @@ type Differences = (Box<[u16]>, Box<[u32]>);
 /// The places and bits of the words in which a mask differs from a bitmap, or from nothing, unless they are more than
 /// `most`.
 fn differences(mask: &[u32], words: Option<&[u32]>, most: usize) -> Option<Differences> {
-    let (mut places, mut bits) = (Vec::with_capacity(FEW as usize), Vec::with_capacity(FEW as usize));
+    let (mut places, mut bits) = (Vec::with_capacity(mask.len() / FEW), Vec::with_capacity(mask.len() / FEW));
     let (blocks, rest) = mask.as_chunks::<BLOCK>();
     let mut compare = |from: usize, mask: &[u32], base: &[u32]| {
         for (i, (word, base)) in mask.iter().zip(base).enumerate() {

@@ -41,6 +41,23 @@ const messages = [
 ];
 const GetWeather = z.object({ location: z.string(), unit: z.enum(["F", "C"]).nullable() });
 
+test("a discriminated union is no schema's root, as the guides say", async () => {
+  const union = z.discriminatedUnion("status", [
+    z.object({ status: z.literal("success"), data: z.string() }),
+    z.object({ status: z.literal("error"), message: z.string() }),
+  ]);
+  const json_schema = { name: "final_schema", strict: true, schema: z.toJSONSchema(union) };
+  await assert.rejects(
+    client.chat.completions.create({ model: "copy", messages, response_format: { type: "json_schema", json_schema } }),
+    (error) => {
+      assert.equal(error.status, 400);
+      assert.equal(error.param, "response_format");
+      assert.match(error.message, /Invalid schema for response_format 'final_schema': schema must be a JSON Schema of 'type: "object"'/);
+      return true;
+    },
+  );
+});
+
 for (const [name, schema] of Object.entries(formats)) {
   test(`chat: ${name} parsed`, async () => {
     const completion = await client.chat.completions.parse({

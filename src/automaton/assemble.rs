@@ -5,10 +5,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::cost::{Amount, Costs, after, start_of};
+use super::cost::{Amount, Costs, after};
 use super::counts::INFINITY;
 use super::free_order::FreeOrder;
-use super::kept::{Content, Found, KeptFrame, Start, open_key_number, open_key_state};
 use super::key_set::KeySet;
 use super::machine::*;
 use super::raw::*;
@@ -16,7 +15,7 @@ use super::trim::{Trim, TrimId, Trimmer, exit_choices, exit_outcome};
 
 /// Adjacent regions in which a state behaves alike, and its bound there.
 #[derive(Clone, Copy)]
-struct Range {
+pub(super) struct Range {
     first: usize,
     last: usize,
     cost: Cost,
@@ -25,7 +24,7 @@ struct Range {
 }
 
 /// The forms of a trimmed frame's states.
-enum Forms {
+pub(super) enum Forms {
     /// No state has been asked for.
     Unknown,
     /// Nothing depends on counts: each state has one; [`DEAD`] until it is asked for.
@@ -36,7 +35,7 @@ enum Forms {
 
 impl Forms {
     /// All finished states of one raw state.
-    fn of(&self, raw: RawId) -> impl Iterator<Item = StateId> {
+    pub(super) fn of(&self, raw: RawId) -> impl Iterator<Item = StateId> {
         let (one, many) = match self {
             Forms::Unknown => (None, &[][..]),
             Forms::One(ids) => (ids.get(raw as usize).copied(), &[][..]),
@@ -46,26 +45,26 @@ impl Forms {
     }
 }
 
-struct Assembler<'t, 'x, 'a> {
-    t: &'t Trimmer<'x, 'a>,
-    costs: &'t [Costs],
+pub(super) struct Assembler<'t, 'x, 'a> {
+    pub(super) t: &'t Trimmer<'x, 'a>,
+    pub(super) costs: &'t [Costs],
     /// Per trimmed frame, the forms of its states.
-    forms: Vec<Forms>,
+    pub(super) forms: Vec<Forms>,
     site_ids: FxHashMap<Site, SiteId>,
     /// What becomes of a site in a region of a trimmed frame.
-    entered: FxHashMap<(TrimId, RawSiteId, usize), Option<SiteId>>,
+    pub(super) entered: FxHashMap<(TrimId, RawSiteId, usize), Option<SiteId>>,
     choice_ids: FxHashMap<Vec<(KeySet, u32)>, u32>,
     key_cost_ids: FxHashMap<KeyCost, u32>,
     free_orders: FxHashMap<TrimId, FreeOrder>,
     /// Per trimmed frame that has been made before, per state of it the one here; [`DEAD`] until it is asked for.
-    copies: Vec<Vec<StateId>>,
-    queue: Vec<Job>,
-    machine: Machine,
+    pub(super) copies: Vec<Vec<StateId>>,
+    pub(super) queue: Vec<Job>,
+    pub(super) machine: Machine,
 }
 
 /// A state to be filled in.
 #[derive(Clone, Copy)]
-enum Job {
+pub(super) enum Job {
     /// A raw state's variant.
     Make(TrimId, RawId, usize),
     /// A state of a frame that has been made before.
@@ -121,12 +120,12 @@ pub(crate) fn assemble(t: &Trimmer<'_, '_>, costs: &[Costs]) -> Machine {
         next += 1;
     }
     a.machine.frames = t.reached.iter().filter_map(|&id| a.found(id)).collect();
-    renumber(a.machine)
+    super::renumber::renumber(a.machine)
 }
 
 impl Assembler<'_, '_, '_> {
     /// The state of a raw state in a region; dead if it is not kept there.
-    fn state(&mut self, trim: TrimId, raw: RawId, region: usize) -> StateId {
+    pub(super) fn state(&mut self, trim: TrimId, raw: RawId, region: usize) -> StateId {
         let t = &self.t.trims[trim];
         if !t.is_live(raw, region) {
             return DEAD;
@@ -281,126 +280,6 @@ impl Assembler<'_, '_, '_> {
         };
     }
 
-    /// The state for one of a frame that has been made before.
-    fn copy_of(&mut self, trim: TrimId, kept: &KeptFrame, state: StateId) -> StateId {
-        if state == DEAD {
-            return DEAD;
-        }
-        if self.copies[trim].is_empty() {
-            self.copies[trim] = vec![DEAD; kept.states.len()];
-        }
-        let id = self.machine.states.len() as StateId;
-        let known = &mut self.copies[trim][state as usize];
-        if *known != DEAD {
-            return *known;
-        }
-        *known = id;
-        let dead = self.machine.states[0].clone();
-        self.machine.states.push(dead);
-        self.queue.push(Job::Copy(trim, state));
-        id
-    }
-
-    fn copy(&mut self, id: TrimId, state: StateId) {
-        let t = self.t;
-        let kept = t.x.frames[t.trims[id].frame as usize].kept.as_ref().expect("a frame made before");
-        let here = self.copies[id][state as usize];
-        let mut state = kept.states[state as usize].clone();
-        for range in &mut state.row.ranges {
-            range.2 = self.copied(id, kept, range.2);
-        }
-        state.row.default = self.copied(id, kept, state.row.default);
-        if let Some((_, to)) = &mut state.chain {
-            *to = self.copy_of(id, kept, *to);
-        }
-        if let Some(keys) = &mut state.keys {
-            keys.costs = self.key_cost(&kept.key_costs[keys.costs as usize]);
-            if let Some(choice) = keys.closes.checked_sub(1) {
-                keys.closes = self.choice(&kept.choices[choice as usize]) + 1;
-            }
-        }
-        self.machine.states[here as usize] = state;
-    }
-
-    fn copied(&mut self, id: TrimId, kept: &KeptFrame, action: Action) -> Action {
-        match action {
-            Action::Stay { to, tick, space } => Action::Stay { to: self.copy_of(id, kept, to), tick, space },
-            Action::Enter { site, read } => {
-                let site = match self.entered.get(&(id, site, 0)) {
-                    Some(&known) => known.expect("a site that has been made"),
-                    None => {
-                        let made = self.copy_site(id, kept, &kept.sites[site as usize]);
-                        self.entered.insert((id, site, 0), Some(made));
-                        made
-                    }
-                };
-                Action::Enter { site, read }
-            }
-            Action::Choose { choice } => {
-                Action::Choose { choice: self.choice(&kept.choices[choice as usize]) }
-            }
-            other => other,
-        }
-    }
-
-    fn copy_site(&mut self, id: TrimId, kept: &KeptFrame, site: &Site) -> SiteId {
-        let t = self.t;
-        let mut site = site.clone();
-        for target in &mut site.targets {
-            *target = self.copy_of(id, kept, *target);
-        }
-        for variant in &mut site.variants {
-            let child = t.trims[id].child(variant.start as usize);
-            let frame = &t.x.frames[t.trims[child].frame as usize];
-            let (kind, number) = kept.children[variant.start as usize];
-            let start = match frame.kept {
-                None if kind == Kind::OpenKey => frame.index[&StateKey::OpenKey(open_key_state(number))],
-                _ => number,
-            };
-            variant.start = self.state(child, start, 0);
-            if variant.required.0 != KeySet::EMPTY {
-                variant.required.1 = self.key_cost(&kept.key_costs[variant.required.1 as usize]);
-            }
-        }
-        self.site(site)
-    }
-
-    /// What is to be kept of a trimmed frame.
-    fn found(&self, id: TrimId) -> Option<Found> {
-        let trim = &self.t.trims[id];
-        let f = &self.t.x.frames[trim.frame as usize];
-        let content = f.content.as_ref().filter(|_| f.outcomes.len() == 1 && trim.useful == [0])?;
-        let mut starts: Vec<Option<Start>> = Vec::new();
-        if let Some(kept) = &f.kept {
-            // Where others enter it is all that is asked.
-            let Content::Any(_) = content else { return None };
-            let copy =
-                |s: &Start| self.copies[id].get(s.state as usize).copied().filter(|&copy| copy != DEAD);
-            let here = |s: &Start| Some(Start { state: copy(s)?, first: Vec::new(), ..*s });
-            starts.extend(kept.starts.iter().map(|s| s.as_ref().and_then(here)));
-            return Some(Found { content: content.clone(), starts, made: None, states: Vec::new() });
-        }
-        let start = |raw: RawId| {
-            let state = self.forms[id].of(raw).next()?;
-            (state != DEAD).then(|| start_of(self.t, id, &self.costs[id], raw, state))
-        };
-        if f.key.kind == Kind::OpenKey {
-            for (key, &raw) in &f.index {
-                let &StateKey::OpenKey(any_state) = key else { continue };
-                let number = open_key_number(any_state) as usize;
-                starts.resize(starts.len().max(number + 1), None);
-                // One that no text reaches must be asked for again.
-                starts[number] = Some(start(raw)?);
-            }
-        } else {
-            starts.push(Some(start(0)?));
-        }
-        let raw = 0..f.states.len() as RawId;
-        let states = raw.flat_map(|raw| self.forms[id].of(raw)).filter(|&s| s != DEAD).collect();
-        let made = Some((f.explored, f.outcomes[0].clone()));
-        Some(Found { content: content.clone(), starts, made, states })
-    }
-
     fn action(&mut self, id: TrimId, raw: RawId, edge: Edge, region: usize) -> Action {
         let t = self.t;
         let trim = &t.trims[id];
@@ -478,7 +357,7 @@ impl Assembler<'_, '_, '_> {
         Some(self.site(Site { variants, targets }))
     }
 
-    fn site(&mut self, new: Site) -> SiteId {
+    pub(super) fn site(&mut self, new: Site) -> SiteId {
         if let Some(&known) = self.site_ids.get(&new) {
             return known;
         }
@@ -488,7 +367,7 @@ impl Assembler<'_, '_, '_> {
         site
     }
 
-    fn choice(&mut self, choices: &Vec<(KeySet, u32)>) -> u32 {
+    pub(super) fn choice(&mut self, choices: &Vec<(KeySet, u32)>) -> u32 {
         if let Some(&known) = self.choice_ids.get(choices) {
             return known;
         }
@@ -523,7 +402,7 @@ impl Assembler<'_, '_, '_> {
         (Some(keys), naming && spellable)
     }
 
-    fn key_cost(&mut self, cost: &KeyCost) -> u32 {
+    pub(super) fn key_cost(&mut self, cost: &KeyCost) -> u32 {
         if let Some(&known) = self.key_cost_ids.get(cost) {
             return known;
         }
@@ -561,53 +440,4 @@ fn merged(a: Cost, trim: &Trim, first: usize, b: Cost, region: usize) -> Option<
     }
     let one_count = region == first + 1 && trim.regions[first].1 - trim.regions[first].0 == 1;
     ((slope(a) == slope(b) || one_count) && agree(a, b, first, region - 1)).then_some(b)
-}
-
-/// Orders states so that a state is followed by one that it leads to where possible: by its only successor, else one
-/// of its own kind.
-fn renumber(machine: Machine) -> Machine {
-    let n = machine.states.len();
-    let mut new_id = vec![DEAD; n];
-    let mut order: Vec<StateId> = vec![DEAD];
-    for first in 1..n as StateId {
-        let mut at = Some(first);
-        while let Some(s) = at.filter(|&s| new_id[s as usize] == DEAD) {
-            new_id[s as usize] = order.len() as StateId;
-            order.push(s);
-            let state = &machine.states[s as usize];
-            let successors = || {
-                state.row.ranges.iter().filter_map(|r| match r.2 {
-                    Action::Stay { to, space: false, .. } if new_id[to as usize] == DEAD => Some(to),
-                    _ => None,
-                })
-            };
-            let alike = |to: &StateId| machine.states[*to as usize].label == state.label;
-            at = successors().find(alike).or_else(|| successors().next());
-        }
-    }
-    let map = |a: Action| match a {
-        Action::Stay { to, tick, space } => Action::Stay { to: new_id[to as usize], tick, space },
-        other => other,
-    };
-    let Machine { states, mut sites, mut frames, .. } = machine;
-    let mut old: Vec<Option<State>> = states.into_iter().map(Some).collect();
-    let states = order
-        .iter()
-        .map(|&s| {
-            let mut state = old[s as usize].take().expect("every state is ordered once");
-            state.row.ranges.iter_mut().for_each(|r| r.2 = map(r.2));
-            state.row.default = map(state.row.default);
-            state.chain = state.chain.map(|(at, to)| (at, new_id[to as usize]));
-            state
-        })
-        .collect();
-    for site in &mut sites {
-        site.variants.iter_mut().for_each(|v| v.start = new_id[v.start as usize]);
-        site.targets.iter_mut().for_each(|t| *t = new_id[*t as usize]);
-    }
-    for frame in &mut frames {
-        frame.starts.iter_mut().flatten().for_each(|s| s.state = new_id[s.state as usize]);
-        frame.states.iter_mut().for_each(|s| *s = new_id[*s as usize]);
-    }
-    Machine { states, sites, frames, start: new_id[machine.start as usize], ..machine }
 }
